@@ -1,0 +1,122 @@
+/** Called when a deadline passes. Implemented by the object that waits, so that no closure is made per deadline. */
+export interface Deadline {
+  /** `kind` is the number given when the deadline was set. */
+  expired(kind: number): void
+}
+
+/**
+ * One armed deadline, a node of a doubly linked list. Owners make one and re-arm it, or take a new one per wait.
+ */
+export class Timer {
+  readonly owner: Deadline
+  readonly kind: number
+  /** Tick at which it is due; -1 when not armed. */
+  due: number
+  slot: number
+  next: Timer | null
+  previous: Timer | null
+
+  constructor(owner: Deadline, kind: number) {
+    this.owner = owner
+    this.kind = kind
+    this.due = -1
+    this.slot = -1
+    this.next = null
+    this.previous = null
+  }
+}
+
+const SLOTS = 1024
+
+/**
+ * A hashed timing wheel (Varghese and Lauck 1987): arming and disarming are O(1), a tick costs what is in its slot.
+ * Resolution 10 ms by default: a deadline fires up to one tick late, never early.
+ */
+export class TimerWheel {
+  readonly #tickMs: number
+  readonly #now: () => number
+  readonly #slots: (Timer | null)[] = new Array<Timer | null>(SLOTS).fill(null)
+  #tick: number
+  #armed = 0
+  #interval: NodeJS.Timeout | null = null
+
+  /** `now` gives monotonic milliseconds. */
+  constructor(now: () => number, tickMs = 10) {
+    this.#now = now
+    this.#tickMs = tickMs
+    this.#tick = Math.floor(now() / tickMs)
+  }
+
+  /** Number of armed deadlines. */
+  get armed(): number {
+    return this.#armed
+  }
+
+  /** Arms `timer` to expire `ms` milliseconds from now (at least one tick); re-arms it when it was armed. */
+  arm(timer: Timer, ms: number): void {
+    if (timer.due >= 0) this.disarm(timer)
+    if (this.#armed === 0) this.#start()
+    timer.due = Math.max(this.#tick + 1, Math.floor((this.#now() + ms) / this.#tickMs) + 1)
+    const slot = timer.due & (SLOTS - 1)
+    timer.slot = slot
+    const first = this.#slots[slot] as Timer | null
+    timer.previous = null
+    timer.next = first
+    if (first !== null) first.previous = timer
+    this.#slots[slot] = timer
+    this.#armed += 1
+  }
+
+  /** Disarms `timer`; does nothing when it is not armed. */
+  disarm(timer: Timer): void {
+    if (timer.due < 0) return
+    if (timer.previous !== null) timer.previous.next = timer.next
+    else this.#slots[timer.slot] = timer.next
+    if (timer.next !== null) timer.next.previous = timer.previous
+    timer.due = -1
+    timer.next = null
+    timer.previous = null
+    this.#armed -= 1
+  }
+
+  /** Fires what is due. Called by the wheel's own interval; tests with a virtual clock call it themselves. */
+  advance(): void {
+    const target = Math.floor(this.#now() / this.#tickMs)
+    // After a long stall one round over the slots finds everything that is due.
+    let steps = Math.min(target - this.#tick, SLOTS)
+    let slot = target - steps
+    this.#tick = target
+    while (steps-- > 0) {
+      slot += 1
+      this.#expireSlot(slot & (SLOTS - 1), target)
+    }
+    if (this.#armed === 0) this.#stop()
+  }
+
+  #expireSlot(slot: number, target: number): void {
+    // An expiry may arm or disarm others, so start over from the list's head after each.
+    let timer = this.#slots[slot] as Timer | null
+    while (timer !== null) {
+      if (timer.due <= target) {
+        this.disarm(timer)
+        timer.owner.expired(timer.kind)
+        timer = this.#slots[slot] as Timer | null
+      } else {
+        timer = timer.next
+      }
+    }
+  }
+
+  #start(): void {
+    this.#tick = Math.floor(this.#now() / this.#tickMs)
+    if (this.#interval === null) {
+      this.#interval = setInterval(() => this.advance(), this.#tickMs)
+      this.#interval.unref()
+    }
+  }
+
+  #stop(): void {
+    if (this.#interval !== null) clearInterval(this.#interval)
+    this.#interval = null
+  }
+}

@@ -1,0 +1,29 @@
+/** Something that gathered work during this turn of the event loop. */
+export interface TurnEnd {
+  turnEnd(): void
+}
+
+let dirty: TurnEnd[] = []
+let spare: TurnEnd[] = []
+let scheduled = false
+
+/**
+ * Calls `item.turnEnd()` once when every socket that is readable in this turn of the event loop has been read
+ * (the check phase, setImmediate). The caller makes sure that it does not enqueue the same item twice per turn.
+ */
+export function atTurnEnd(item: TurnEnd): void {
+  dirty.push(item)
+  if (!scheduled) {
+    scheduled = true
+    setImmediate(run)
+  }
+}
+
+function run(): void {
+  scheduled = false
+  const items = dirty
+  dirty = spare
+  for (let i = 0; i < items.length; i++) (items[i] as TurnEnd).turnEnd()
+  items.length = 0
+  spare = items
+}

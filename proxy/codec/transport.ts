@@ -1,0 +1,163 @@
+import type { Socket } from 'node:net'
+import { atTurnEnd, type TurnEnd } from '../base/turn.ts'
+
+/** The connection on top of a transport. */
+export interface TransportUser {
+  /** Bytes arrived; `chunk` is valid until the call returns. */
+  read(chunk: Buffer): void
+  /** The peer sent FIN; it may still read. */
+  readEnd(): void
+  /** `congested` has become false again. */
+  drained(): void
+  /** The socket is gone; called exactly once. `error` is null when it was closed in order. */
+  closed(error: Error | null): void
+}
+
+/** Size a connection's output buffer starts with and returns to, in bytes. */
+const INITIAL_SIZE = 4096
+/** Outputs up to this size are copied out exactly; the buffer behind larger ones is handed to the socket. */
+const COPY_LIMIT = 16 * 1024
+/** Output gathered in one turn beyond this size is written at once, in bytes. */
+const FLUSH_AT = 64 * 1024
+/** More than this many bytes not yet taken by the kernel make the transport congested. */
+const CONGESTED_AT = 256 * 1024
+
+/**
+ * A socket with one output buffer and one write per turn of the event loop.
+ *
+ * Writers call `reserve`, fill `buffer` from the returned position on and set `length`. The socket gets everything at
+ * the end of the turn. A congested transport still takes output (control frames must go out), but body bytes should
+ * wait for `drained`.
+ */
+export class Transport implements TurnEnd {
+  readonly socket: Socket
+  user: TransportUser | null = null
+  /** Output gathered so far: the first `length` bytes. */
+  buffer: Buffer
+  length = 0
+  /** True while the peer reads too slowly for more body bytes to be worth gathering. */
+  congested = false
+  /** True from the first of `end`, `destroy` and the socket's own close on. */
+  closing = false
+  #dirty = false
+  #ended = false
+  #error: Error | null = null
+  readonly #reuse: boolean
+
+  /** `socket` is connected (and its TLS handshake done); it must not have a data listener yet. */
+  constructor(socket: Socket) {
+    this.socket = socket
+    this.buffer = EMPTY
+    // A TLS socket encrypts at once but reports it later, so "written" cannot be seen here: outputs are copied.
+    this.#reuse = !('encrypted' in socket)
+    socket.setNoDelay(true)
+    socket.on('drain', () => this.#drain())
+    socket.on('end', () => this.user?.readEnd())
+    socket.on('error', (error) => {
+      this.#error = error
+    })
+    socket.on('close', () => this.#closed())
+  }
+
+  /** Starts reading through the stream interface; not for sockets made with `onread`, which call `received`. */
+  start(): void {
+    this.socket.on('data', (chunk: Buffer) => this.received(chunk))
+  }
+
+  received(chunk: Buffer): void {
+    if (this.user !== null) this.user.read(chunk)
+  }
+
+  /** Makes room for `bytes` more bytes of output and returns the position to write them at. */
+  reserve(bytes: number): number {
+    if (!this.#dirty) {
+      this.#dirty = true
+      atTurnEnd(this)
+    }
+    if (this.length > FLUSH_AT) this.flush()
+    const need = this.length + bytes
+    if (need > this.buffer.length) this.#grow(need)
+    return this.length
+  }
+
+  #grow(need: number): void {
+    let size = Math.max(INITIAL_SIZE, this.buffer.length * 2)
+    while (size < need) size *= 2
+    const larger = Buffer.allocUnsafeSlow(size)
+    this.buffer.copy(larger, 0, 0, this.length)
+    this.buffer = larger
+  }
+
+  turnEnd(): void {
+    this.#dirty = false
+    this.flush()
+    if (this.#ended) this.socket.end()
+  }
+
+  /** Hands everything gathered to the socket. */
+  flush(): void {
+    const length = this.length
+    if (length === 0) return
+    this.length = 0
+    const socket = this.socket
+    if (!socket.writable) return
+    const buffer = this.buffer
+    if (this.#reuse) {
+      socket.write(length === buffer.length ? buffer : buffer.subarray(0, length))
+      // Length 0 means that the kernel took all of it and the buffer is ours again.
+      if (socket.writableLength !== 0) this.buffer = EMPTY
+      else if (buffer.length > FLUSH_AT * 2) this.buffer = EMPTY
+    } else if (length <= COPY_LIMIT) {
+      const exact = Buffer.allocUnsafe(length)
+      buffer.copy(exact, 0, 0, length)
+      socket.write(exact)
+    } else {
+      socket.write(buffer.subarray(0, length))
+      this.buffer = EMPTY
+    }
+    if (socket.writableLength > CONGESTED_AT) this.congested = true
+  }
+
+  /** Stops reading: for protocols without flow control of their own. */
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
+  }
+
+  /** Sends what was gathered, then FIN. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.closing = true
+    if (!this.#dirty) {
+      this.#dirty = true
+      atTurnEnd(this)
+    }
+  }
+
+  /** Closes at once; what was not yet written is lost. */
+  destroy(): void {
+    this.closing = true
+    this.socket.destroy()
+  }
+
+  #drain(): void {
+    if (!this.congested) return
+    this.congested = false
+    this.user?.drained()
+  }
+
+  #closed(): void {
+    this.closing = true
+    this.length = 0
+    this.buffer = EMPTY
+    const user = this.user
+    this.user = null
+    user?.closed(this.#error)
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
