@@ -30,7 +30,8 @@ export class Fields {
   joined(name: string): string | null {
     let out: string | null = null
     for (let i = 0; i < this.names.length; i++) {
-      if (this.names[i] === name) out = out === null ? (this.values[i] as string) : `${out}, ${this.values[i]}`
+      if (this.names[i] === name)
+        out = out === null ? (this.values[i] as string) : `${out}, ${this.values[i]}`
     }
     return out
   }

@@ -47,5 +47,5 @@ export function writeRequestId(id: number, into: Uint8Array, at: number): number
 export function formatRequestId(id: number): string {
   const out = Buffer.alloc(REQUEST_ID_LENGTH)
   writeRequestId(id, out, 0)
-  return out.latin1Slice(0, REQUEST_ID_LENGTH)
+  return out.toString('latin1')
 }
