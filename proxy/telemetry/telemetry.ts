@@ -1,0 +1,167 @@
+import { type Clock, systemClock } from '../base/clock.ts'
+import { prefersOpenMetrics } from './accept.ts'
+import { CertificateStats } from './certificate-expiry.ts'
+import { collectors } from './collectors.ts'
+import { ConfigStats } from './config-stats.ts'
+import { EndpointStats } from './endpoint-stats.ts'
+import { EventLoopLag } from './event-loop-lag.ts'
+import { Exposition } from './exposition.ts'
+import { ListenerStats } from './listener-stats.ts'
+import { METRICS, type MetricName } from './metric-table.ts'
+import { addProcessMetrics } from './process-metrics.ts'
+import { type Direction, RequestStats } from './request-stats.ts'
+import { UpstreamStats } from './upstream-stats.ts'
+
+export interface TelemetryOptions {
+  /** Name of this workload. */
+  readonly service: string
+  /** Version of the proxy. */
+  readonly version: string
+  /** Whether memory, CPU time and the like of the process are reported too; default true. */
+  readonly processMetrics?: boolean
+  /** What counts the log lines that were dropped. */
+  readonly log?: { readonly dropped: number } | undefined
+  /** Default: the system's clock. */
+  readonly clock?: Clock
+}
+
+/**
+ * Everything that is counted. The data plane asks once for the object of its route, upstream, endpoint or listener and
+ * from then on writes plain fields; text is made of them only when someone scrapes.
+ */
+export class Telemetry {
+  readonly service: string
+  readonly version: string
+  readonly certificates: CertificateStats
+  readonly config: ConfigStats
+  readonly eventLoopLag: EventLoopLag
+  readonly log: { readonly dropped: number } | null
+  readonly requestStats = new Map<string, RequestStats>()
+  readonly upstreamStats = new Map<string, UpstreamStats>()
+  readonly endpointStats = new Map<string, EndpointStats>()
+  readonly listenerStats = new Map<string, ListenerStats>()
+  readonly #refreshers = new Set<() => void>()
+  readonly #text = new Exposition(false)
+  readonly #openMetrics = new Exposition(true)
+
+  constructor(options: TelemetryOptions) {
+    this.service = options.service
+    this.version = options.version
+    this.log = options.log ?? null
+    this.certificates = new CertificateStats()
+    this.config = new ConfigStats()
+    this.eventLoopLag = new EventLoopLag((options.clock ?? systemClock).now)
+    const collect = collectors(this)
+    for (const exposition of [this.#text, this.#openMetrics]) {
+      for (const name of Object.keys(METRICS) as MetricName[]) {
+        exposition.add(name, METRICS[name], collect[name])
+      }
+      if (options.processMetrics !== false) addProcessMetrics(exposition)
+    }
+  }
+
+  /** The statistics of a route's requests to one upstream ("" when none was chosen); made at the first call. */
+  requests(direction: Direction, route: string, upstream: string): RequestStats {
+    return obtain(
+      this.requestStats,
+      `${direction}\n${route}\n${upstream}`,
+      () => new RequestStats(direction, route, upstream),
+    )
+  }
+
+  /** Made at the first call. */
+  upstream(name: string): UpstreamStats {
+    return obtain(this.upstreamStats, name, () => new UpstreamStats(name))
+  }
+
+  /** Made at the first call; `address` is `host:port`. */
+  endpoint(upstream: string, address: string): EndpointStats {
+    return obtain(
+      this.endpointStats,
+      endpointKey(upstream, address),
+      () => new EndpointStats(upstream, address),
+    )
+  }
+
+  /** Made at the first call; a known name whose direction changed starts anew. */
+  listener(name: string, direction: Direction): ListenerStats {
+    const known = this.listenerStats.get(name)
+    if (known !== undefined && known.direction === direction) return known
+    const made = new ListenerStats(name, direction)
+    this.listenerStats.set(name, made)
+    return made
+  }
+
+  /** Reports it no longer; what is still recorded in the object is lost. So with the other `remove` methods. */
+  removeRequests(direction: Direction, route: string, upstream: string): void {
+    this.requestStats.delete(`${direction}\n${route}\n${upstream}`)
+  }
+
+  /** Removes the upstream with its endpoints. */
+  removeUpstream(name: string): void {
+    this.upstreamStats.delete(name)
+    for (const [key, endpoint] of this.endpointStats) {
+      if (endpoint.upstream === name) this.endpointStats.delete(key)
+    }
+  }
+
+  removeEndpoint(upstream: string, address: string): void {
+    this.endpointStats.delete(endpointKey(upstream, address))
+  }
+
+  removeListener(name: string): void {
+    this.listenerStats.delete(name)
+  }
+
+  /** Has `refresh` called before each scrape, to copy in what is counted elsewhere. Returns what ends it. */
+  onScrape(refresh: () => void): () => void {
+    this.#refreshers.add(refresh)
+    return () => this.#refreshers.delete(refresh)
+  }
+
+  /** Everything in the Prometheus text format 0.0.4. */
+  text(): Promise<string> {
+    return this.#render(this.#text)
+  }
+
+  /** Everything in the OpenMetrics format 1.0. */
+  openMetrics(): Promise<string> {
+    return this.#render(this.#openMetrics)
+  }
+
+  /** The content type a scraper with this Accept field gets. */
+  contentType(accept: string | undefined): string {
+    return this.#exposition(accept).contentType
+  }
+
+  /** Everything in the format that suits a scraper's Accept field. */
+  scrape(accept: string | undefined): Promise<string> {
+    return this.#render(this.#exposition(accept))
+  }
+
+  /** Stops watching the event loop. */
+  close(): void {
+    this.eventLoopLag.close()
+  }
+
+  #exposition(accept: string | undefined): Exposition {
+    return prefersOpenMetrics(accept) ? this.#openMetrics : this.#text
+  }
+
+  async #render(exposition: Exposition): Promise<string> {
+    for (const refresh of this.#refreshers) refresh()
+    return exposition.render()
+  }
+}
+
+function obtain<T>(map: Map<string, T>, key: string, make: () => T): T {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+function endpointKey(upstream: string, address: string): string {
+  return `${upstream}\n${address}`
+}
