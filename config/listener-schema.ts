@@ -1,0 +1,98 @@
+import * as kind from './kinds.ts'
+import { routeSchema } from './route-schema.ts'
+import { isPathPattern } from './values.ts'
+
+const conditions = kind.mapping(
+  {
+    principals: kind
+      .list(kind.principal(), 'a list of SPIFFE IDs')
+      .optional()
+      .describe(
+        'The caller is one of these. Exact, or a beginning followed by `*`. Needs `tls: mutual` or `permissive`.',
+      ),
+    methods: kind
+      .list(kind.method(), 'a list of methods such as [GET, POST]')
+      .optional()
+      .describe('The request has one of these methods.'),
+    paths: kind
+      .list(
+        kind.text(
+          'a path such as /orders, or its beginning followed by * such as /orders/*',
+          'path',
+          isPathPattern,
+        ),
+        'a list of paths such as [/orders, /orders/*]',
+      )
+      .optional()
+      .describe('The request has one of these paths. Exact, or a beginning followed by `*`.'),
+  },
+  'a mapping with principals, methods and paths, or {} for every request',
+)
+
+const ruleSchema = kind.mapping({
+  allow: conditions.optional().describe('Lets requests pass that meet every key given.'),
+  deny: conditions.optional().describe('Refuses requests that meet every key given. Deny wins over allow.'),
+})
+
+export const listenerSchema = kind.mapping({
+  name: kind
+    .text('a name of lower-case letters, digits and dashes, at most 63', 'name', (input) =>
+      /^[a-z0-9][a-z0-9-]{0,62}$/.test(input),
+    )
+    .describe('Its name in metrics and logs; no two listeners share one.'),
+  address: kind
+    .listenAddress()
+    .describe('Where it listens. `0.0.0.0` is every IPv4 interface, port 0 any free port.'),
+  tls: kind
+    .word('mutual', 'permissive', 'server', 'none')
+    .prefault('none')
+    .describe(
+      '`mutual`: callers present a certificate of the mesh. `permissive`: they may, and plain text is taken too. `server`: TLS without asking for a certificate. `none`: plain text.',
+    ),
+  direction: kind
+    .word('inbound', 'outbound')
+    .optional()
+    .describe(
+      'Metric label. By default `inbound` when there is TLS or the name begins with `inbound`, otherwise `outbound`.',
+    ),
+  authorize: kind
+    .list(ruleSchema, 'a list of rules, each with allow or deny', 0)
+    .prefault([])
+    .describe(
+      'Who may do what. Once there is a rule, a request that no rule allows is refused; a deny rule wins.',
+    ),
+  routes: kind
+    .list(routeSchema, 'a list of at least one route, each with an upstream')
+    .describe('Where requests go. The first route that matches is taken.'),
+  timeouts: kind
+    .mapping({
+      idle: kind
+        .duration()
+        .prefault('5m')
+        .describe('A connection without an open request is closed after this time.'),
+      head: kind.duration().prefault('10s').describe('A request head has to be complete within this time.'),
+      handshake: kind
+        .duration()
+        .prefault('10s')
+        .describe('A TLS handshake has to be complete within this time.'),
+    })
+    .prefault({})
+    .describe('Limits in time for its connections.'),
+  limits: kind
+    .mapping({
+      connections: kind.wholeNumber(1, 1_000_000).prefault(10_000).describe('Connections open at once.'),
+      streams: kind
+        .wholeNumber(1, 100_000)
+        .optional()
+        .describe(
+          'Requests open at once on one HTTP/2 connection. By default 1024, or 100 when the listener is reachable from outside without TLS.',
+        ),
+      headBytes: kind
+        .size(4096, 1024 ** 2, 'from 4KiB to 1MiB')
+        .prefault('64KiB')
+        .describe('Size of a request head, all headers together.'),
+      fields: kind.wholeNumber(1, 10_000).prefault(100).describe('Headers of one request.'),
+    })
+    .prefault({})
+    .describe('Limits in number and size.'),
+})

@@ -1,0 +1,108 @@
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { checkProcess, fileErrorText } from './cross-checks.ts'
+import { SourceDocument } from './document.ts'
+import { schemaProblems } from './issues.ts'
+import { Part } from './part.ts'
+import { formatPath, sortProblems } from './problems.ts'
+import { resolveConfig } from './resolve.ts'
+import { configSchema } from './schema.ts'
+import { checkListeners, checkUpstreams } from './traffic-checks.ts'
+import type { LoadResult, Problem } from './types.ts'
+import { takeOutUnavailable } from './unavailable.ts'
+
+/** Largest configuration file: 4 MiB. */
+export const maxFileBytes = 4 * 1024 ** 2
+
+/**
+ * Reads and checks a configuration file. Relative paths in it start at its folder. Whatever is wrong, with the
+ * file, the YAML or the configuration, is in the result: nothing is thrown.
+ */
+export function loadConfig(file: string): LoadResult {
+  let bytes: Buffer
+  try {
+    const read = readFile(file)
+    if (typeof read === 'string') return failed(file, read)
+    bytes = read
+  } catch (error) {
+    return failed(file, `${fileErrorText(error)}, expected a configuration file`)
+  }
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    const lines = bytes.toString('utf8').split('\ufffd', 1)[0]!.split('\n')
+    const [line, column] = [lines.length, lines[lines.length - 1]!.length + 1]
+    return failed(file, 'not text in UTF-8, expected a YAML file', line, column)
+  }
+  return parseConfig(text, file, dirname(resolve(file)))
+}
+
+function readFile(file: string): Buffer | string {
+  const descriptor = openSync(file, 'r')
+  try {
+    const stats = fstatSync(descriptor)
+    if (stats.isDirectory()) return 'it is a folder, expected a configuration file'
+    if (stats.size > maxFileBytes) return tooLarge
+    const bytes = readFileSync(descriptor)
+    return bytes.length > maxFileBytes ? tooLarge : bytes
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+const tooLarge = 'the file is larger than 4 MiB, expected a configuration of some kilobytes'
+
+/**
+ * Checks a configuration. `fileName` stands in the problems; relative paths in the text start at `baseDir`.
+ * Nothing is thrown, and all problems come at once, in the order of the file.
+ */
+export function parseConfig(text: string, fileName: string, baseDir: string): LoadResult {
+  if (Buffer.byteLength(text) > maxFileBytes) return failed(fileName, tooLarge)
+  const document = new SourceDocument(text, fileName)
+  const problems: Problem[] = [...document.problems]
+  const warnings: Problem[] = []
+  const { data } = document
+  if (data === undefined) return { ok: false, problems: sortProblems(problems) }
+
+  const unavailable = takeOutUnavailable(data)
+  for (const { path, message } of unavailable) problems.push(document.problem(path, message))
+  const excused = new Set(unavailable.flatMap(({ standsFor }) => standsFor.map(formatPath)))
+
+  const checked = configSchema.safeParse(data)
+  if (!checked.success) {
+    for (const problem of schemaProblems(checked.error.issues, document)) {
+      if (!(excused.has(problem.path) && problem.message.startsWith('missing'))) problems.push(problem)
+    }
+  }
+
+  const root = new Part(data)
+  const problemAt = (path: readonly (string | number)[], message: string) =>
+    problems.push(document.problem(path, message))
+  const warningAt = (path: readonly (string | number)[], message: string) =>
+    warnings.push(document.problem(path, message))
+  if (root.isMapping) {
+    checkProcess(root, baseDir, problemAt, warningAt)
+    checkListeners(root, problemAt, warningAt)
+    checkUpstreams(root, problemAt)
+  }
+
+  if (problems.length > 0 || !checked.success) return { ok: false, problems: sortProblems(problems) }
+  return {
+    ok: true,
+    config: deepFreeze(resolveConfig(checked.data, baseDir)),
+    warnings: sortProblems(warnings),
+  }
+}
+
+function failed(file: string, message: string, line = 1, column = 1): LoadResult {
+  return { ok: false, problems: [{ file, line, column, path: '', message }] }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) deepFreeze(inner)
+  }
+  return value
+}

@@ -1,0 +1,129 @@
+import { checkOneOf, checkUpstreamName, type Report } from './cross-checks.ts'
+import type { Part } from './part.ts'
+import { formatPath } from './problems.ts'
+import { parseAddress, parseDuration } from './values.ts'
+
+/** Contradictions in listeners, their rules and routes. */
+export function checkListeners(root: Part, problem: Report, warning: Report): void {
+  const used = new Set<string>()
+  for (const listener of root.get('listeners').children()) {
+    for (const rule of listener.get('authorize').children()) {
+      checkOneOf(rule, ['allow', 'deny'], problem)
+      checkPrincipals(listener, rule, problem)
+    }
+    let catchAll: Part | null = null
+    for (const route of listener.get('routes').children()) {
+      checkMatch(route.get('match'), problem)
+      checkTargets(route, root, used, problem)
+      checkTryTimeout(route, warning)
+      if (catchAll !== null) {
+        warning(
+          route.path,
+          `never reached, because ${formatPath(catchAll.path)} matches every request and comes first`,
+        )
+      } else if (route.isMapping && isCatchAll(route.get('match'))) catchAll = route
+    }
+  }
+  for (const upstream of root.get('upstreams').children()) {
+    if (!used.has(upstream.key)) warning(upstream.path, 'no route uses this upstream')
+  }
+}
+
+function checkPrincipals(listener: Part, rule: Part, problem: Report): void {
+  const tls = listener.get('tls').text() ?? (listener.has('tls') ? '' : 'none')
+  if (tls !== 'none' && tls !== 'server') return
+  for (const conditions of rule.children()) {
+    const principals = conditions.get('principals')
+    if (!principals.exists) continue
+    problem(
+      principals.path,
+      `callers have no identity, because ${formatPath(listener.get('tls').path)} is \`${tls}\`, expected \`mutual\` or \`permissive\` there`,
+    )
+  }
+}
+
+function isCatchAll(match: Part): boolean {
+  return !match.exists || (match.isMapping && match.keys().length === 0)
+}
+
+function checkMatch(match: Part, problem: Report): void {
+  checkOneOf(match, ['path', 'prefix', 'grpc'], problem, true)
+  const seen = new Map<string, string>()
+  for (const header of match.get('headers').children()) {
+    checkOneOf(header, ['exact', 'prefix', 'present'], problem)
+    const name = header.key.toLowerCase()
+    const first = seen.get(name)
+    if (first === undefined) seen.set(name, header.key)
+    else problem(header.path, `the same header as \`${first}\`, expected each header once`)
+  }
+}
+
+function checkTargets(route: Part, root: Part, used: Set<string>, problem: Report): void {
+  const upstream = route.get('upstream')
+  const names = upstream.text() === null ? upstream.keys() : [upstream.text()!]
+  for (const name of names) {
+    used.add(name)
+    checkUpstreamName(name, upstream.isMapping ? upstream.get(name) : upstream, root, problem)
+  }
+  if (upstream.isMapping && upstream.children().every((weight) => weight.value === 0)) {
+    problem(upstream.path, 'no upstream has a weight above 0, expected at least one')
+  }
+}
+
+function checkTryTimeout(route: Part, warning: Report): void {
+  const one = route.get('retry').get('perTryTimeout')
+  const all = route.has('timeout') ? route.get('timeout').text() : '15s'
+  const [oneTry, whole] = [parseDuration(one.text() ?? ''), parseDuration(all ?? '')]
+  if (oneTry === null || whole === null || oneTry < whole) return
+  warning(
+    one.path,
+    `has no effect, because the route's timeout of ${all} is not longer, expected a shorter duration`,
+  )
+}
+
+/** Contradictions in upstreams. */
+export function checkUpstreams(root: Part, problem: Report): void {
+  for (const upstream of root.get('upstreams').children()) {
+    checkEndpoints(upstream.get('endpoints'), problem)
+    checkTls(upstream.get('tls'), problem)
+    checkOneOf(upstream.get('health'), ['http', 'grpc', 'tcp'], problem)
+    if (upstream.get('health').has('grpc') && upstream.get('protocol').text() === 'http1') {
+      problem(
+        upstream.get('health').get('grpc').path,
+        'gRPC needs HTTP/2 and protocol is `http1`, expected http or tcp',
+      )
+    }
+  }
+}
+
+function checkEndpoints(endpoints: Part, problem: Report): void {
+  const seen = new Map<string, Part>()
+  for (const endpoint of endpoints.children()) {
+    const part = endpoint.isMapping ? endpoint.get('address') : endpoint
+    const address = parseAddress(part.text()?.toLowerCase() ?? '')
+    if (address === null) continue
+    const first = seen.get(address.text)
+    if (first === undefined) seen.set(address.text, endpoint)
+    else {
+      const message = `${address.text} is ${formatPath(first.path)} already, expected each address once, with a weight if it gets more`
+      problem(part.path, message)
+    }
+  }
+}
+
+function checkTls(tls: Part, problem: Report): void {
+  if (!tls.isMapping) return
+  const mode = tls.has('mode') ? tls.get('mode').text() : 'none'
+  if (mode === 'mutual' && !tls.has('peer')) {
+    problem(tls.get('peer').path, 'missing, expected the SPIFFE ID of the server, because mode is `mutual`')
+  }
+  if (mode !== 'none') return
+  for (const key of ['peer', 'serverName', 'trustBundleFile']) {
+    if (!tls.has(key)) continue
+    const place = tls.has('mode') ? '' : ' by default'
+    problem(
+      tls.get(key).path,
+      `has no effect, because mode is \`none\`${place}, expected mode: mutual or mode: server`,
+    )
+  }
+}
