@@ -1,6 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest } from 'node:http'
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   BodyReader,
@@ -64,7 +64,7 @@ export class Http1Client {
   }
 
   /** Sends an upgrade request; resolves with the response's status and, on 101, the socket (then the caller's). */
-  upgrade(call: HttpCall & { protocol: string }): Promise<{ status: number; socket: Readable | null }> {
+  upgrade(call: HttpCall & { protocol: string }): Promise<{ status: number; socket: Duplex | null }> {
     const headers = { connection: 'upgrade', upgrade: call.protocol, ...call.headers }
     return new Promise((resolve, reject) => {
       const request = this.#send({ ...call, headers })
