@@ -1,0 +1,220 @@
+import { checkWeight, Endpoint, type EndpointOptions, type Health } from './endpoint.ts'
+import { Tier } from './tier.ts'
+import { spreadLoad } from './tier-load.ts'
+
+/** What happened to an endpoint. */
+export type EndpointChange = 'healthy' | 'unhealthy' | 'ejected' | 'returned'
+
+/** For logs and metrics; `why` is a phrase for people. Called after the change took effect. */
+export type EndpointListener = (endpoint: Endpoint, change: EndpointChange, why: string) => void
+
+export interface EndpointSetOptions {
+  /** When the usable share is under this, all endpoints are used. 0 to 1, default 0.5; 0: never. */
+  readonly panicBelow?: number
+  readonly onChange?: EndpointListener
+}
+
+export interface EndpointCounts {
+  readonly total: number
+  readonly usable: number
+  readonly healthy: number
+  readonly unhealthy: number
+  /** No check has a result yet, or there are no checks. */
+  readonly unknown: number
+  readonly ejected: number
+  /** Whether any priority uses unusable endpoints because too few are usable. */
+  readonly panic: boolean
+}
+
+/** The endpoints of one upstream, and who of them is fit for use. */
+export class EndpointSet {
+  /** All members, in the order given. */
+  endpoints: readonly Endpoint[]
+  /** One per priority that has members, the lowest number first. */
+  tiers: readonly Tier[]
+  /** Moves whenever an endpoint's usability or the membership changes. */
+  version: number
+  /** Moves whenever the list of tiers changes. */
+  structure: number
+  /** Members that are usable. */
+  usable: number
+  /** Members that are ejected. */
+  ejected: number
+  readonly #panicBelow: number
+  readonly #onChange: EndpointListener
+
+  /** Throws RangeError for an address given twice, a weight, a priority or a `panicBelow` out of range. */
+  constructor(endpoints: readonly EndpointOptions[], options: EndpointSetOptions = {}) {
+    const panicBelow = options.panicBelow ?? 0.5
+    if (!(panicBelow >= 0 && panicBelow <= 1)) {
+      throw new RangeError(`panicBelow ${panicBelow} is not a share from 0 to 1`)
+    }
+    this.#panicBelow = panicBelow
+    this.#onChange = options.onChange ?? ignore
+    this.endpoints = []
+    this.tiers = []
+    this.version = 0
+    this.structure = 0
+    this.usable = 0
+    this.ejected = 0
+    this.update(endpoints)
+  }
+
+  /** Whether any priority uses unusable endpoints because too few are usable. */
+  get panic(): boolean {
+    return this.tiers.some((tier) => tier.panic)
+  }
+
+  /** The result of active checks. A removed endpoint is ignored. */
+  setHealth(endpoint: Endpoint, health: Health, why: string): void {
+    if (endpoint.removed || endpoint.health === health) return
+    endpoint.health = health
+    // Failures from before a recovery say nothing about the endpoint that came back.
+    if (health === 'healthy') endpoint.consecutiveFailures = 0
+    this.#settle(endpoint)
+    if (health !== 'unknown') this.#onChange(endpoint, health, why)
+  }
+
+  /** Takes an endpoint out until `restore`; `until` (monotonic milliseconds) only informs. */
+  eject(endpoint: Endpoint, until: number, why: string): void {
+    if (endpoint.removed || endpoint.ejected) return
+    endpoint.ejected = true
+    endpoint.ejectedUntil = until
+    endpoint.ejections += 1
+    this.ejected += 1
+    this.#settle(endpoint)
+    this.#onChange(endpoint, 'ejected', why)
+  }
+
+  /** Ends an ejection at `now` (monotonic milliseconds); does nothing when there is none. */
+  restore(endpoint: Endpoint, now: number, why: string): void {
+    if (endpoint.removed || !endpoint.ejected) return
+    endpoint.ejected = false
+    endpoint.ejectedUntil = 0
+    endpoint.returnedAt = now
+    endpoint.consecutiveFailures = 0
+    this.ejected -= 1
+    this.#settle(endpoint)
+    this.#onChange(endpoint, 'returned', why)
+  }
+
+  /**
+   * Replaces the members. An endpoint whose address, zone and priority stay keeps its identity: requests in
+   * flight, health and ejection. Throws RangeError as the constructor does, and changes nothing then.
+   */
+  update(options: readonly EndpointOptions[]): { added: Endpoint[]; removed: Endpoint[] } {
+    const known = new Map<string, Endpoint>()
+    for (const endpoint of this.endpoints) known.set(endpoint.address, endpoint)
+    const slots = this.#freeSlots(options, known)
+    const seen = new Set<string>()
+    const next: Endpoint[] = []
+    const added: Endpoint[] = []
+    for (const one of options) {
+      const address = one.address.text
+      if (seen.has(address)) throw new RangeError(`endpoint ${address} is given twice`)
+      seen.add(address)
+      checkWeight(one)
+      const old = known.get(address)
+      if (old !== undefined && isSame(old, one)) {
+        next.push(old)
+        continue
+      }
+      const endpoint = new Endpoint(slots.next().value, one)
+      next.push(endpoint)
+      added.push(endpoint)
+    }
+    const kept = new Set(next)
+    const removed = this.endpoints.filter((endpoint) => !kept.has(endpoint))
+    for (const endpoint of removed) this.#remove(endpoint)
+    const reweighted = new Set<number>()
+    for (let i = 0; i < next.length; i++) {
+      const endpoint = next[i] as Endpoint
+      const weight = (options[i] as EndpointOptions).weight
+      if (endpoint.weight !== weight) reweighted.add(endpoint.priority)
+      endpoint.weight = weight
+    }
+    this.endpoints = next
+    this.usable += added.length
+    this.#arrange(reweighted)
+    return { added, removed }
+  }
+
+  counts(): EndpointCounts {
+    const health = { healthy: 0, unhealthy: 0, unknown: 0 }
+    for (const endpoint of this.endpoints) health[endpoint.health] += 1
+    const { usable, ejected, panic } = this
+    return { total: this.endpoints.length, usable, ...health, ejected, panic }
+  }
+
+  /** Brings `usable`, the tier and the shares in line with what was just changed. */
+  #settle(endpoint: Endpoint): void {
+    const usable = endpoint.health !== 'unhealthy' && !endpoint.ejected
+    if (usable === endpoint.usable) return
+    endpoint.usable = usable
+    const step = usable ? 1 : -1
+    this.usable += step
+    this.version += 1
+    const tier = this.tiers.find((one) => one.priority === endpoint.priority) as Tier
+    tier.usable += step
+    // In panic all members are candidates anyway.
+    if (!tier.panic) tier.version += 1
+    spreadLoad(this.tiers, this.#panicBelow)
+  }
+
+  #remove(endpoint: Endpoint): void {
+    if (endpoint.usable) this.usable -= 1
+    if (endpoint.ejected) this.ejected -= 1
+    endpoint.removed = true
+    endpoint.usable = false
+  }
+
+  /** Sorts the members into tiers; a tier whose members and weights stayed is not touched. */
+  #arrange(reweighted: ReadonlySet<number>): void {
+    const groups = new Map<number, Endpoint[]>()
+    for (const endpoint of this.endpoints) {
+      const group = groups.get(endpoint.priority)
+      if (group === undefined) groups.set(endpoint.priority, [endpoint])
+      else group.push(endpoint)
+    }
+    const old = this.tiers
+    const priorities = [...groups.keys()].sort((a, b) => a - b)
+    this.tiers = priorities.map((priority) => {
+      const members = groups.get(priority) as Endpoint[]
+      const tier = old.find((one) => one.priority === priority)
+      if (tier === undefined) return new Tier(priority, members)
+      if (reweighted.has(priority) || !isSameList(tier.members, members)) tier.replace(members)
+      return tier
+    })
+    this.version += 1
+    if (!isSameList(old, this.tiers)) this.structure += 1
+    spreadLoad(this.tiers, this.#panicBelow)
+  }
+
+  /** Slots that no remaining endpoint holds, the lowest first. */
+  *#freeSlots(
+    options: readonly EndpointOptions[],
+    known: ReadonlyMap<string, Endpoint>,
+  ): Generator<number, number> {
+    const taken = new Set<number>()
+    for (const one of options) {
+      const old = known.get(one.address.text)
+      if (old !== undefined && isSame(old, one)) taken.add(old.index)
+    }
+    for (let slot = 0; ; slot++) if (!taken.has(slot)) yield slot
+  }
+}
+
+function isSame(endpoint: Endpoint, options: EndpointOptions): boolean {
+  return (
+    endpoint.host === options.address.host &&
+    endpoint.port === options.address.port &&
+    endpoint.zone === options.zone &&
+    endpoint.priority === options.priority
+  )
+}
+
+function isSameList<T>(one: readonly T[], other: readonly T[]): boolean {
+  return one.length === other.length && one.every((item, i) => item === other[i])
+}
+
+function ignore(): void {}

@@ -1,0 +1,68 @@
+import type { Endpoint } from './endpoint.ts'
+
+/**
+ * The endpoints of one priority, and among them the candidates to choose from.
+ *
+ * The list of candidates is made when a balancer asks for it after a change, not on every change: thousands of
+ * endpoints may change between two picks. Balancers compare `version` and ask again when it moved.
+ */
+export class Tier {
+  readonly priority: number
+  members: readonly Endpoint[]
+  /** Members that are usable. */
+  usable: number
+  /** Too few are usable: all members are candidates. */
+  panic: boolean
+  /** Share of the set's requests for this tier, 0 to 1. */
+  load: number
+  /** Moves whenever the candidates or their weights change. */
+  version: number
+  #candidates: readonly Endpoint[]
+  #equalWeights: boolean
+  #built: number
+
+  constructor(priority: number, members: readonly Endpoint[]) {
+    this.priority = priority
+    this.members = members
+    this.usable = countUsable(members)
+    this.panic = false
+    this.load = 0
+    this.version = 1
+    this.#candidates = []
+    this.#equalWeights = true
+    this.#built = 0
+  }
+
+  /** Replaces the members. */
+  replace(members: readonly Endpoint[]): void {
+    this.members = members
+    this.usable = countUsable(members)
+    this.version += 1
+  }
+
+  /** The usable members, or all of them in panic, in the order of the members. Valid until `version` moves. */
+  candidates(): readonly Endpoint[] {
+    if (this.#built !== this.version) this.#build()
+    return this.#candidates
+  }
+
+  /** Whether all candidates have the same weight. */
+  equalWeights(): boolean {
+    if (this.#built !== this.version) this.#build()
+    return this.#equalWeights
+  }
+
+  #build(): void {
+    const all = this.panic || this.usable === this.members.length
+    this.#candidates = all ? this.members : this.members.filter((endpoint) => endpoint.usable)
+    const weight = this.#candidates[0]?.weight
+    this.#equalWeights = this.#candidates.every((endpoint) => endpoint.weight === weight)
+    this.#built = this.version
+  }
+}
+
+function countUsable(members: readonly Endpoint[]): number {
+  let count = 0
+  for (const endpoint of members) if (endpoint.usable) count += 1
+  return count
+}
