@@ -6,10 +6,13 @@
 export class Fields {
   readonly names: string[]
   readonly values: string[]
+  /** Names that came marked "never indexed" and must be sent on as such (RFC 7541 §6.2.3); null when there are none. */
+  readonly sensitive: string[] | null
 
-  constructor(names: string[], values: string[]) {
+  constructor(names: string[], values: string[], sensitive: string[] | null = null) {
     this.names = names
     this.values = values
+    this.sensitive = sensitive
   }
 
   get length(): number {

@@ -56,6 +56,20 @@ export class Reason {
     )
   }
 
+  /** The same reason with the HTTP/2 error code that it came with. */
+  withHttp2(code: number, detail: string): Reason {
+    return new Reason(
+      this.code,
+      this.fault,
+      this.status,
+      this.grpcStatus,
+      code,
+      this.unprocessed,
+      this.sentence,
+      detail,
+    )
+  }
+
   /** The same reason, known to have happened before the peer processed anything. */
   asUnprocessed(): Reason {
     if (this.unprocessed) return this

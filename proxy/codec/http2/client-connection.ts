@@ -1,0 +1,200 @@
+import { type Reason, reasons } from '../../message/reason.ts'
+import type { ClientSession, ClientSessionOwner } from '../../message/session.ts'
+import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
+import type { Transport } from '../transport.ts'
+import { Http2Connection } from './connection.ts'
+import {
+  ERROR_NAMES,
+  MAX_WINDOW,
+  PREFACE,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  SETTINGS_ENABLE_PUSH,
+  SETTINGS_INITIAL_WINDOW_SIZE,
+  SETTINGS_MAX_HEADER_LIST_SIZE,
+  STREAM_CLOSED,
+} from './constants.ts'
+import { writeSettings } from './frame/frame-writer.ts'
+import { RESPONSE } from './head-builder.ts'
+import type { Http2Options } from './options.ts'
+import { Http2Stream } from './stream.ts'
+import { CLOSED, mayReceive } from './stream-state.ts'
+
+export interface Http2ClientOptions extends Http2Options {
+  /** Most streams that we open at a time, whatever more the peer allows. */
+  readonly maxStreams: number
+}
+
+/** Stream ids end at 2^31-1; a connection is retired well before. */
+const LAST_STREAM_ID = MAX_WINDOW - 2_000_000
+
+/** The client role of an HTTP/2 connection. */
+export class Http2ClientConnection extends Http2Connection implements ClientSession {
+  protected readonly isClient = true
+  protected readonly protocolReason = reasons.upstreamProtocol
+  protected readonly closedReason = reasons.upstreamClosed
+
+  readonly #owner: ClientSessionOwner
+  readonly #maxStreams: number
+  #nextId = 1
+  #settled = false
+  #retired = false
+
+  constructor(transport: Transport, options: Http2ClientOptions, owner: ClientSessionOwner) {
+    super(transport, options)
+    this.#owner = owner
+    this.#maxStreams = options.maxStreams
+    const at = transport.reserve(PREFACE.length)
+    PREFACE.copy(transport.buffer, at)
+    transport.length = at + PREFACE.length
+    writeSettings(transport, [
+      SETTINGS_ENABLE_PUSH,
+      0,
+      SETTINGS_INITIAL_WINDOW_SIZE,
+      options.streamWindow,
+      SETTINGS_MAX_HEADER_LIST_SIZE,
+      options.maxHeadBytes,
+    ])
+    this.openWindow()
+  }
+
+  /** 0 until the server's SETTINGS have come: how many streams it allows is not known before. */
+  get capacity(): number {
+    if (this.#retired || !this.#settled || this.failure !== null) return 0
+    return Math.max(0, Math.min(this.peer.maxConcurrentStreams, this.#maxStreams) - this.streams.size)
+  }
+
+  open(receiver: MessageSink, source: MessageSource): MessageStream {
+    const stream = new Http2Stream(this, this.#nextId, this.peer.initialWindow, this.options.streamWindow)
+    stream.receiver = receiver
+    stream.source = source
+    this.streams.set(this.#nextId, stream)
+    this.#nextId += 2
+    if (this.#nextId > LAST_STREAM_ID) this.#retire()
+    return stream
+  }
+
+  drain(): void {
+    this.#retire()
+  }
+
+  #retire(): void {
+    if (this.#retired) return
+    this.#retired = true
+    this.#owner.retired(this)
+    this.streamsEnded()
+  }
+
+  protected lastProcessed(): number {
+    return 0
+  }
+
+  protected isIdle(id: number): boolean {
+    return (id & 1) === 0 || id >= this.#nextId
+  }
+
+  protected headBlock(id: number, block: Buffer, from: number, to: number, end: boolean): void {
+    const stream = this.streams.get(id)
+    if (stream !== undefined && !stream.headReceived) {
+      this.#responseHead(stream, block, from, to, end)
+      return
+    }
+    const fields = this.decoder.trailers(block, from, to)
+    if (fields === null && this.decoder.broken !== '') {
+      this.compressionError()
+    } else if (stream === undefined) {
+      if (this.isIdle(id)) this.frameError(PROTOCOL_ERROR, `HEADERS on stream ${id}, which is idle`)
+      else this.glitch(0.1)
+    } else if (!mayReceive(stream.state)) {
+      this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
+    } else if (fields === null) {
+      this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+    } else if (!end) {
+      this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
+    } else {
+      const problem = stream.receiveEnd()
+      if (problem !== '') {
+        this.streamError(stream, PROTOCOL_ERROR, problem)
+        return
+      }
+      if (stream.receiver !== null) stream.receiver.trailers(fields)
+      if (stream.state === CLOSED) this.forget(stream)
+    }
+  }
+
+  #responseHead(stream: Http2Stream, block: Buffer, from: number, to: number, end: boolean): void {
+    const head = this.decoder.head(block, from, to, RESPONSE)
+    if (head === null) {
+      if (this.decoder.broken !== '') this.compressionError()
+      else this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+      return
+    }
+    if (head.status < 200) {
+      if (end) this.streamError(stream, PROTOCOL_ERROR, 'an interim response with END_STREAM')
+      else stream.receiver?.head(head, null, false)
+      return
+    }
+    stream.headReceived = true
+    stream.expected = head.contentLength
+    if (head.status === 204 || head.status === 304) stream.bodiless = true
+    if (end) {
+      const problem = stream.receiveEnd()
+      if (problem !== '') {
+        this.streamError(stream, PROTOCOL_ERROR, problem)
+        return
+      }
+    }
+    if (stream.receiver !== null) stream.receiver.head(head, null, end)
+    if (end && stream.state === CLOSED) this.forget(stream)
+  }
+
+  protected resetReason(code: number): Reason {
+    return RESET_REASONS[code] ?? reasons.upstreamReset
+  }
+
+  /** Streams above the last one the server names were never processed (RFC 9113 §6.8). */
+  protected goaway(lastStreamId: number, code: number, debug: string): void {
+    const detail = `${ERROR_NAMES[code] ?? code}${debug === '' ? '' : `, ${debug}`}`
+    const reason = reasons.goaway.with(detail)
+    this.#retire()
+    const lost: Http2Stream[] = []
+    for (const stream of this.streams.values()) if (stream.id > lastStreamId) lost.push(stream)
+    for (const stream of lost) {
+      stream.state = CLOSED
+      this.streams.delete(stream.id)
+      stream.abort(reason)
+    }
+    if (lost.length > 0) this.streamsEnded()
+  }
+
+  protected settingsReceived(): void {
+    if (!this.#settled) {
+      this.#settled = true
+      this.headArrived()
+    }
+    this.#owner.capacityChanged(this)
+  }
+
+  protected pingAcknowledged(): void {}
+
+  protected streamsEnded(): void {
+    if (this.failure !== null) return
+    if (!this.#retired) {
+      this.#owner.capacityChanged(this)
+    } else if (this.streams.size === 0) {
+      this.failure = reasons.goaway
+      this.stopReading()
+      this.finish()
+    }
+  }
+
+  protected connectionClosed(reason: Reason): void {
+    this.#retired = true
+    this.#owner.closed(this, reason)
+  }
+}
+
+// What a reset by the server means; its code is passed on to the caller.
+const RESET_REASONS: readonly Reason[] = ERROR_NAMES.map((name, code) =>
+  code === REFUSED_STREAM ? reasons.refusedStream : reasons.upstreamReset.withHttp2(code, name),
+)

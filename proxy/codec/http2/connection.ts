@@ -1,0 +1,316 @@
+import type { Reason } from '../../message/reason.ts'
+import type { Transport } from '../transport.ts'
+import { ConnectionCore } from './connection-core.ts'
+import {
+  COMPRESSION_ERROR,
+  CONTINUATION,
+  FLAG_ACK,
+  FLAG_END_HEADERS,
+  FLAG_END_STREAM,
+  FLOW_CONTROL_ERROR,
+  FRAME_SIZE_ERROR,
+  GOAWAY,
+  HEADERS,
+  MAX_WINDOW,
+  NO_ERROR,
+  PING,
+  PRIORITY,
+  PROTOCOL_ERROR,
+  PUSH_PROMISE,
+  RST_STREAM,
+  SETTINGS,
+  STREAM_CLOSED,
+  WINDOW_UPDATE,
+} from './constants.ts'
+import { type FrameHandler, FrameReader } from './frame/frame-reader.ts'
+import { writePingAck, writeSettingsAck } from './frame/frame-writer.ts'
+import { HeadDecoder } from './head-decoder.ts'
+import { HeaderBlock } from './header-block.ts'
+import type { Http2Options } from './options.ts'
+import { PeerSettings } from './settings.ts'
+import type { Http2Stream } from './stream.ts'
+import { CLOSED, mayReceive } from './stream-state.ts'
+
+/** What both roles do with the frames that come in (RFC 9113 §6). */
+export abstract class Http2Connection extends ConnectionCore implements FrameHandler {
+  protected readonly peer = new PeerSettings()
+  protected readonly decoder: HeadDecoder
+  protected readonly reader: FrameReader
+  readonly #block: HeaderBlock
+
+  protected constructor(transport: Transport, options: Http2Options) {
+    super(transport, options)
+    this.decoder = new HeadDecoder(4096, options.maxHeadBytes, options.maxFields)
+    this.reader = new FrameReader(this)
+    this.#block = new HeaderBlock(options.maxHeadBytes * 2)
+  }
+
+  /** True in the client role: the peer is a server. */
+  protected abstract readonly isClient: boolean
+  /** A whole header block has come on stream `id`. */
+  protected abstract headBlock(id: number, block: Buffer, from: number, to: number, end: boolean): void
+  /** True when no stream `id` was ever opened by whoever may open it. */
+  protected abstract isIdle(id: number): boolean
+  protected abstract goaway(lastStreamId: number, code: number, debug: string): void
+  /** What a RST_STREAM of the peer's with `code` means. */
+  protected abstract resetReason(code: number): Reason
+  protected abstract settingsReceived(): void
+  protected abstract pingAcknowledged(): void
+
+  read(chunk: Buffer): void {
+    this.activity = true
+    this.reader.read(chunk, 0, chunk.length)
+  }
+
+  protected stopReading(): void {
+    this.reader.stopped = true
+  }
+
+  dataFrame(
+    id: number,
+    flow: number,
+    padding: number,
+    chunk: Buffer,
+    from: number,
+    to: number,
+    end: boolean,
+  ): void {
+    if (flow > this.receiveWindow) {
+      this.frameError(FLOW_CONTROL_ERROR, 'more DATA than the connection window allows')
+      return
+    }
+    this.receiveWindow -= flow
+    const bytes = to - from
+    const stream = this.streams.get(id)
+    if (stream === undefined || !mayReceive(stream.state)) {
+      this.credit(bytes + padding)
+      this.#dataOnClosed(id, stream, flow)
+      return
+    }
+    if (flow > stream.receiveWindow) {
+      this.credit(bytes + padding)
+      this.streamError(stream, FLOW_CONTROL_ERROR, 'more DATA than the stream window allows')
+      return
+    }
+    stream.receiveWindow -= flow
+    stream.received += bytes
+    stream.uncredited += bytes
+    if (padding > 0) {
+      this.credit(padding)
+      stream.unannounced += padding
+    }
+    if (!stream.headReceived) {
+      this.streamError(stream, PROTOCOL_ERROR, 'DATA before the head')
+      return
+    }
+    if (stream.expected >= 0 && stream.received > stream.expected) {
+      this.streamError(
+        stream,
+        PROTOCOL_ERROR,
+        `content-length is ${stream.expected} but more bytes of body came`,
+      )
+      return
+    }
+    if (end) {
+      const problem = stream.receiveEnd()
+      if (problem !== '') {
+        this.streamError(stream, PROTOCOL_ERROR, problem)
+        return
+      }
+    } else if (bytes === 0 && flow <= padding) {
+      this.glitch(1)
+      if (this.failure !== null) return
+    }
+    if (stream.receiver !== null) stream.receiver.data(chunk, from, to, end)
+    else stream.credit(bytes)
+    if (end && stream.state === CLOSED) this.forget(stream)
+  }
+
+  #dataOnClosed(id: number, stream: Http2Stream | undefined, flow: number): void {
+    if (id === 0 || this.isIdle(id)) {
+      this.frameError(PROTOCOL_ERROR, `DATA on stream ${id}, which is not open`)
+    } else if (stream !== undefined) {
+      this.streamError(stream, STREAM_CLOSED, 'DATA after END_STREAM')
+    } else if (flow > 0) {
+      // Most likely it crossed our RST_STREAM on the way (RFC 9113 §5.1, closed).
+      this.glitch(0.1)
+    }
+  }
+
+  frame(type: number, flags: number, id: number, chunk: Buffer, from: number, to: number): void {
+    switch (type) {
+      case HEADERS:
+        this.#headers(flags, id, chunk, from, to)
+        break
+      case WINDOW_UPDATE:
+        this.#windowUpdate(id, chunk, from, to)
+        break
+      case RST_STREAM:
+        this.#rstStream(id, chunk, from, to)
+        break
+      case SETTINGS:
+        this.#settings(flags, id, chunk, from, to)
+        break
+      case PING:
+        this.#ping(flags, id, chunk, from, to)
+        break
+      case CONTINUATION:
+        this.#continuation(flags, id, chunk, from, to)
+        break
+      case GOAWAY:
+        if (id !== 0) this.frameError(PROTOCOL_ERROR, 'GOAWAY on a stream')
+        else if (to - from < 8) this.frameError(FRAME_SIZE_ERROR, 'GOAWAY is too short')
+        else {
+          const last = chunk.readUInt32BE(from) & MAX_WINDOW
+          const debug = chunk.toString('utf8', from + 8, Math.min(to, from + 264))
+          this.goaway(last, chunk.readUInt32BE(from + 4), debug)
+        }
+        break
+      case PRIORITY:
+        this.#priority(id, chunk, from, to)
+        break
+      case PUSH_PROMISE:
+        this.frameError(PROTOCOL_ERROR, 'PUSH_PROMISE, which we never allow')
+        break
+      default:
+        // Unknown types are ignored (RFC 9113 §5.5), but not for ever.
+        this.glitch(0.2)
+    }
+  }
+
+  #headers(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
+    if ((id & 1) === 0) return this.frameError(PROTOCOL_ERROR, `HEADERS on stream ${id}`)
+    const block = this.#block
+    const code = block.strip(flags, id, chunk, from, to)
+    if (code !== NO_ERROR) return this.frameError(code, block.problem)
+    if ((flags & FLAG_END_HEADERS) !== 0) {
+      this.headBlock(id, chunk, block.from, block.to, (flags & FLAG_END_STREAM) !== 0)
+      return
+    }
+    this.reader.continuing = id
+    block.start(flags, chunk)
+    this.headExpected()
+  }
+
+  #continuation(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
+    if (id === 0 || id !== this.reader.continuing) {
+      return this.frameError(PROTOCOL_ERROR, `CONTINUATION on stream ${id} without HEADERS before it`)
+    }
+    const block = this.#block
+    const code = block.append(chunk, from, to)
+    if (code !== NO_ERROR) return this.frameError(code, block.problem)
+    if ((flags & FLAG_END_HEADERS) === 0) return
+    this.reader.continuing = 0
+    this.headArrived()
+    this.headBlock(id, block.bytes, block.from, block.to, (block.flags & FLAG_END_STREAM) !== 0)
+    block.clear()
+  }
+
+  /** The state of header compression is lost, and the connection with it (RFC 9113 §4.3). */
+  protected compressionError(): void {
+    this.frameError(COMPRESSION_ERROR, this.decoder.broken)
+  }
+
+  #priority(id: number, chunk: Buffer, from: number, to: number): void {
+    if (id === 0) return this.frameError(PROTOCOL_ERROR, 'PRIORITY on stream 0')
+    let code = NO_ERROR
+    let problem = ''
+    if (to - from !== 5) {
+      code = FRAME_SIZE_ERROR
+      problem = 'PRIORITY is not 5 bytes long'
+    } else if ((chunk.readUInt32BE(from) & MAX_WINDOW) === id) {
+      code = PROTOCOL_ERROR
+      problem = `stream ${id} depends on itself`
+    }
+    // Priorities themselves are not acted upon (RFC 9113 §5.3.2).
+    if (code === NO_ERROR) return this.glitch(0.2)
+    const stream = this.streams.get(id)
+    if (stream === undefined) this.frameError(code, problem)
+    else this.streamError(stream, code, problem)
+  }
+
+  #rstStream(id: number, chunk: Buffer, from: number, to: number): void {
+    if (to - from !== 4) return this.frameError(FRAME_SIZE_ERROR, 'RST_STREAM is not 4 bytes long')
+    if (id === 0 || this.isIdle(id))
+      return this.frameError(PROTOCOL_ERROR, `RST_STREAM on stream ${id}, which is idle`)
+    const stream = this.streams.get(id)
+    if (stream !== undefined) {
+      stream.state = CLOSED
+      this.forget(stream)
+      stream.abort(this.resetReason(chunk.readUInt32BE(from)))
+    }
+    this.glitch(1)
+  }
+
+  #settings(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
+    const length = to - from
+    if (id !== 0) return this.frameError(PROTOCOL_ERROR, 'SETTINGS on a stream')
+    if ((flags & FLAG_ACK) !== 0) {
+      if (length !== 0) this.frameError(FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload')
+      return
+    }
+    if (length % 6 !== 0)
+      return this.frameError(FRAME_SIZE_ERROR, 'SETTINGS is not a multiple of 6 bytes long')
+    const before = this.peer.initialWindow
+    const code = this.peer.read(chunk, from, to, this.isClient)
+    if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)
+    this.encoder.maxFrameSize = this.peer.maxFrameSize
+    this.encoder.setPeerTableSize(this.peer.headerTableSize)
+    if (!this.#shiftWindows(this.peer.initialWindow - before)) return
+    writeSettingsAck(this.transport)
+    this.glitch(1)
+    if (this.failure !== null) return
+    this.settingsReceived()
+    this.pump()
+  }
+
+  /** A new initial window shifts the window of every open stream (RFC 9113 §6.9.2). */
+  #shiftWindows(delta: number): boolean {
+    if (delta === 0) return true
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += delta
+      if (stream.sendWindow > MAX_WINDOW) {
+        this.frameError(FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE makes a window overflow')
+        return false
+      }
+      if (stream.waiting !== null) this.whenReady(stream)
+    }
+    return true
+  }
+
+  #ping(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
+    if (id !== 0) return this.frameError(PROTOCOL_ERROR, 'PING on a stream')
+    if (to - from !== 8) return this.frameError(FRAME_SIZE_ERROR, 'PING is not 8 bytes long')
+    if ((flags & FLAG_ACK) !== 0) return this.pingAcknowledged()
+    // The answers to a peer that pings without reading would pile up here.
+    this.glitch(this.transport.congested ? 1 : 0.02)
+    if (this.failure === null) writePingAck(this.transport, chunk, from)
+  }
+
+  #windowUpdate(id: number, chunk: Buffer, from: number, to: number): void {
+    if (to - from !== 4) return this.frameError(FRAME_SIZE_ERROR, 'WINDOW_UPDATE is not 4 bytes long')
+    const increment = chunk.readUInt32BE(from) & MAX_WINDOW
+    if (id === 0) {
+      if (increment === 0) return this.frameError(PROTOCOL_ERROR, 'WINDOW_UPDATE by 0')
+      this.sendWindow += increment
+      if (this.sendWindow > MAX_WINDOW)
+        return this.frameError(FLOW_CONTROL_ERROR, 'the connection window overflows')
+      this.pump()
+      return
+    }
+    const stream = this.streams.get(id)
+    if (stream === undefined) {
+      if (this.isIdle(id)) this.frameError(PROTOCOL_ERROR, `WINDOW_UPDATE on stream ${id}, which is idle`)
+      return
+    }
+    if (increment === 0) return this.streamError(stream, PROTOCOL_ERROR, 'WINDOW_UPDATE by 0')
+    stream.sendWindow += increment
+    if (stream.sendWindow > MAX_WINDOW) {
+      return this.streamError(stream, FLOW_CONTROL_ERROR, 'the stream window overflows')
+    }
+    if (stream.waiting !== null) {
+      this.whenReady(stream)
+      this.pump()
+    }
+  }
+}

@@ -1,0 +1,224 @@
+import { Fields, NO_FIELDS } from '../../message/fields.ts'
+import { Head, isGrpcContentType, parseContentLength } from '../../message/head.ts'
+import type { FieldSink } from './hpack/decoder.ts'
+import {
+  AUTHORITY,
+  CONNECTION_SPECIFIC,
+  CONTENT_LENGTH,
+  CONTENT_TYPE,
+  HOST,
+  INVALID,
+  LAST_PSEUDO,
+  METHOD,
+  PATH,
+  PROTOCOL,
+  REGULAR,
+  SCHEME,
+  STATUS,
+  TE,
+} from './hpack/field-kind.ts'
+
+/** What a header block is: the rules for pseudo-fields differ (RFC 9113 §8.3). */
+export const REQUEST = 0
+export const RESPONSE = 1
+export const TRAILERS = 2
+
+/** Overhead of a field in SETTINGS_MAX_HEADER_LIST_SIZE (RFC 9113 §6.5.2), in bytes. */
+const FIELD_OVERHEAD = 32
+
+/**
+ * Collects the fields of one block and judges them by RFC 9113 §8.2 and §8.3. After the block: `malformed` is "" or says
+ * what is wrong (a stream error, §8.1.1); `tooLarge` is "" or names the limit that was passed.
+ */
+export class HeadBuilder implements FieldSink {
+  malformed = ''
+  tooLarge = ''
+
+  readonly #maxBytes: number
+  readonly #maxFields: number
+  #shape = REQUEST
+  #method = ''
+  #scheme = ''
+  #authority = ''
+  #path = ''
+  #status = ''
+  #seen = 0
+  #names: string[] = []
+  #values: string[] = []
+  #sensitive: string[] | null = null
+  #bytes = 0
+  #length = -1
+  #grpc = false
+  #host: string | null = null
+
+  /** `maxBytes`: names, values and 32 bytes per field; `maxFields`: number of fields. */
+  constructor(maxBytes = 65536, maxFields = 100) {
+    this.#maxBytes = maxBytes
+    this.#maxFields = maxFields
+  }
+
+  begin(shape: number): void {
+    this.malformed = ''
+    this.tooLarge = ''
+    this.#shape = shape
+    this.#method = ''
+    this.#scheme = ''
+    this.#authority = ''
+    this.#path = ''
+    this.#status = ''
+    this.#seen = 0
+    this.#names = []
+    this.#values = []
+    this.#sensitive = null
+    this.#bytes = 0
+    this.#length = -1
+    this.#grpc = false
+    this.#host = null
+  }
+
+  field(name: string, value: string, kind: number, valid: boolean, sensitive: boolean): void {
+    this.#bytes += name.length + value.length + FIELD_OVERHEAD
+    if (this.#bytes > this.#maxBytes) {
+      this.tooLarge = `the fields take more than ${this.#maxBytes} bytes`
+      return
+    }
+    if (!valid) this.malformed = `the value of ${name} holds a control character or ends in white space`
+    if (kind !== REGULAR) {
+      if (kind <= LAST_PSEUDO) {
+        this.#pseudo(name, value, kind)
+        return
+      }
+      if (!this.#special(name, value, kind)) return
+    }
+    if (this.#names.length >= this.#maxFields) {
+      this.tooLarge = `more than ${this.#maxFields} fields`
+      return
+    }
+    if (sensitive) {
+      this.#sensitive ??= []
+      this.#sensitive.push(name)
+    }
+    this.#names.push(name)
+    this.#values.push(value)
+  }
+
+  #pseudo(name: string, value: string, kind: number): void {
+    const bit = 1 << kind
+    if (this.#names.length > 0 || this.#host !== null) this.malformed = `${name} after a regular field`
+    if ((this.#seen & bit) !== 0) this.malformed = `${name} appears twice`
+    this.#seen |= bit
+    if (kind === STATUS ? this.#shape !== RESPONSE : this.#shape !== REQUEST)
+      this.malformed = `${name} does not belong here`
+    if (kind === METHOD) this.#method = value
+    else if (kind === SCHEME) this.#scheme = value
+    else if (kind === AUTHORITY) this.#authority = value
+    else if (kind === PATH) this.#path = value
+    else if (kind === STATUS) this.#status = value
+    else if (kind === PROTOCOL) this.malformed = ':protocol was not negotiated'
+  }
+
+  /** Fields with rules of their own; false when the field is not to be kept. */
+  #special(name: string, value: string, kind: number): boolean {
+    if (kind === INVALID) {
+      this.malformed = `the field name "${printable(name)}" is not valid`
+      return false
+    }
+    if (kind === CONNECTION_SPECIFIC) {
+      this.malformed = `the connection-specific field ${name}`
+      return false
+    }
+    if (kind === TE) {
+      if (value.toLowerCase() !== 'trailers') this.malformed = 'te may only be "trailers"'
+    } else if (kind === CONTENT_TYPE) {
+      this.#grpc = isGrpcContentType(value)
+    } else if (kind === CONTENT_LENGTH) {
+      const length = parseContentLength(value)
+      if (length < 0) this.malformed = 'content-length is not a number'
+      else if (this.#length >= 0) this.malformed = 'content-length appears twice'
+      this.#length = length
+    } else if (kind === HOST) {
+      if (this.#host !== null && this.#host !== value) this.malformed = 'several hosts'
+      this.#host = value
+      // It becomes the authority and is written anew where it is needed.
+      return this.#shape !== REQUEST
+    }
+    return true
+  }
+
+  /** The head of a request or response, or null when `malformed` or `tooLarge` is set. */
+  build(): Head | null {
+    if (this.tooLarge !== '') return null
+    if (this.malformed === '') {
+      if (this.#shape === REQUEST) this.#checkRequest()
+      else if (!/^[1-9][0-9][0-9]$/.test(this.#status)) this.malformed = 'no :status of three digits'
+      else if (this.#status === '101') this.malformed = 'status 101 does not exist in HTTP/2'
+    }
+    if (this.malformed !== '') return null
+    return new Head(
+      this.#method,
+      this.#scheme,
+      this.#authority,
+      this.#path,
+      this.#shape === RESPONSE ? Number(this.#status) : 0,
+      this.fields(),
+      this.#length,
+      this.#grpc,
+    )
+  }
+
+  /** The regular fields alone: trailers. */
+  fields(): Fields {
+    return this.#names.length === 0 ? NO_FIELDS : new Fields(this.#names, this.#values, this.#sensitive)
+  }
+
+  #checkRequest(): void {
+    if (this.#method === '') {
+      this.malformed = 'no :method'
+      return
+    }
+    if (!isToken(this.#method)) this.malformed = ':method is not a token'
+    if (this.#host !== null) {
+      if ((this.#seen & (1 << AUTHORITY)) === 0) this.#authority = this.#host
+      else if (this.#host.toLowerCase() !== this.#authority.toLowerCase())
+        this.malformed = 'host differs from :authority'
+    }
+    if (this.#method === 'CONNECT') {
+      // RFC 9113 §8.5
+      if (this.#scheme !== '' || this.#path !== '') this.malformed = 'CONNECT with :scheme or :path'
+      else if (this.#authority === '') this.malformed = 'CONNECT without :authority'
+      return
+    }
+    if (this.#scheme === '') this.malformed = 'no :scheme'
+    else if (this.#path === '') this.malformed = 'no :path'
+    else if (!isRequestPath(this.#path, this.#method)) this.malformed = ':path is not an absolute path'
+    else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
+  }
+}
+
+function isToken(text: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+}
+
+/** Starts with "/" (or is "*" for OPTIONS) and holds neither white space, control characters, "#" nor bytes above 126. */
+function isRequestPath(path: string, method: string): boolean {
+  if (path.charCodeAt(0) !== 0x2f) return path === '*' && method === 'OPTIONS'
+  for (let i = 1; i < path.length; i++) {
+    const c = path.charCodeAt(i)
+    if (c <= 0x20 || c >= 0x7f || c === 0x23) return false
+  }
+  return true
+}
+
+/** No white space, control characters, user info, path or query (RFC 9113 §8.3.1). */
+function isAuthority(authority: string): boolean {
+  for (let i = 0; i < authority.length; i++) {
+    const c = authority.charCodeAt(i)
+    if (c <= 0x20 || c >= 0x7f || c === 0x40 || c === 0x2f || c === 0x3f || c === 0x23 || c === 0x5c)
+      return false
+  }
+  return true
+}
+
+function printable(name: string): string {
+  return JSON.stringify(name.slice(0, 64)).slice(1, -1)
+}

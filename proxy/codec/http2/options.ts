@@ -1,0 +1,20 @@
+import type { TimerWheel } from '../../base/timer-wheel.ts'
+
+/** Limits and timing of a connection, either role. */
+export interface Http2Options {
+  readonly timers: TimerWheel
+  /** Window that a stream starts with, in bytes. */
+  readonly streamWindow: number
+  /** Window that a stream may grow to, in bytes. */
+  readonly maxStreamWindow: number
+  /** Window of the connection, in bytes. */
+  readonly connectionWindow: number
+  /** Size of one head, in bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
+  readonly maxHeadBytes: number
+  /** Fields of one head. */
+  readonly maxFields: number
+  /** A connection without streams is closed after this many milliseconds (up to twice as many); 0 never. */
+  readonly idleMs: number
+  /** Time for the peer's preface, and for a header block to be complete, in milliseconds. */
+  readonly headMs: number
+}

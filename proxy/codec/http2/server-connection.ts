@@ -1,0 +1,226 @@
+import { Fields } from '../../message/fields.ts'
+import { Head } from '../../message/head.ts'
+import { type Reason, reasons } from '../../message/reason.ts'
+import type { RequestAcceptor, ServerSession } from '../../message/session.ts'
+import type { Transport } from '../transport.ts'
+import { Http2Connection } from './connection.ts'
+import {
+  ERROR_NAMES,
+  MAX_WINDOW,
+  NO_ERROR,
+  PREFACE,
+  PROTOCOL_ERROR,
+  REFUSED_STREAM,
+  SETTINGS_INITIAL_WINDOW_SIZE,
+  SETTINGS_MAX_CONCURRENT_STREAMS,
+  SETTINGS_MAX_HEADER_LIST_SIZE,
+  STREAM_CLOSED,
+} from './constants.ts'
+import { writeGoaway, writePing, writeRstStream, writeSettings } from './frame/frame-writer.ts'
+import { REQUEST } from './head-builder.ts'
+import type { Http2Options } from './options.ts'
+import { Http2Stream } from './stream.ts'
+import { CLOSED, mayReceive, receivedEnd } from './stream-state.ts'
+
+export interface Http2ServerOptions extends Http2Options {
+  /** SETTINGS_MAX_CONCURRENT_STREAMS: more are refused. */
+  readonly maxStreams: number
+}
+
+/** Hears of the connection's end. */
+export interface ServerSessionOwner {
+  sessionClosed(session: ServerSession, reason: Reason): void
+}
+
+/** The server role of an HTTP/2 connection. */
+export class Http2ServerConnection extends Http2Connection implements ServerSession {
+  protected readonly isClient = false
+  protected readonly protocolReason = reasons.badRequest
+  protected readonly closedReason = reasons.downstreamClosed
+
+  readonly #acceptor: RequestAcceptor
+  readonly #owner: ServerSessionOwner
+  readonly #maxStreams: number
+  #prefaceRead = 0
+  #last = 0
+  #draining = false
+  #lastOffered = MAX_WINDOW
+
+  /** `transport` is fresh: no byte of the client's preface has been read from it. */
+  constructor(
+    transport: Transport,
+    options: Http2ServerOptions,
+    acceptor: RequestAcceptor,
+    owner: ServerSessionOwner,
+  ) {
+    super(transport, options)
+    this.#acceptor = acceptor
+    this.#owner = owner
+    this.#maxStreams = options.maxStreams
+    writeSettings(transport, [
+      SETTINGS_MAX_CONCURRENT_STREAMS,
+      options.maxStreams,
+      SETTINGS_INITIAL_WINDOW_SIZE,
+      options.streamWindow,
+      SETTINGS_MAX_HEADER_LIST_SIZE,
+      options.maxHeadBytes,
+    ])
+    this.openWindow()
+  }
+
+  override read(chunk: Buffer): void {
+    this.activity = true
+    let from = 0
+    if (this.#prefaceRead < PREFACE.length) {
+      while (from < chunk.length && this.#prefaceRead < PREFACE.length) {
+        if (chunk[from] !== PREFACE[this.#prefaceRead]) {
+          this.frameError(PROTOCOL_ERROR, 'the connection does not start with the HTTP/2 preface')
+          return
+        }
+        from += 1
+        this.#prefaceRead += 1
+      }
+      if (this.#prefaceRead < PREFACE.length) return
+      this.headArrived()
+    }
+    this.reader.read(chunk, from, chunk.length)
+  }
+
+  protected lastProcessed(): number {
+    return this.#last
+  }
+
+  protected isIdle(id: number): boolean {
+    return (id & 1) === 0 || id > this.#last
+  }
+
+  protected headBlock(id: number, block: Buffer, from: number, to: number, end: boolean): void {
+    if (id <= this.#last) {
+      this.#trailers(id, block, from, to, end)
+      return
+    }
+    const head = this.decoder.head(block, from, to, REQUEST)
+    if (this.decoder.broken !== '' && head === null) {
+      this.compressionError()
+      return
+    }
+    if (id > this.#lastOffered) return
+    this.#last = id
+    if (this.streams.size >= this.#maxStreams) {
+      writeRstStream(this.transport, id, REFUSED_STREAM)
+      this.glitch(1)
+      return
+    }
+    if (head === null) {
+      this.#refuse(id, end)
+      return
+    }
+    const stream = new Http2Stream(this, id, this.peer.initialWindow, this.options.streamWindow)
+    stream.headReceived = true
+    stream.expected = head.contentLength
+    if (end) {
+      stream.state = receivedEnd(stream.state)
+      if (head.contentLength > 0) {
+        writeRstStream(this.transport, id, PROTOCOL_ERROR)
+        this.glitch(1)
+        return
+      }
+    }
+    this.streams.set(id, stream)
+    this.#acceptor.request(stream, head, end)
+  }
+
+  /** Answers a request whose head cannot be used. */
+  #refuse(id: number, end: boolean): void {
+    this.glitch(1)
+    if (this.failure !== null) return
+    if (this.decoder.tooLarge === '') {
+      writeRstStream(this.transport, id, PROTOCOL_ERROR)
+      return
+    }
+    const fields = Fields.of({ 'content-length': '0', 'x-pillion-reason': reasons.headTooLarge.code })
+    this.encoder.write(this.transport, id, Head.response(reasons.headTooLarge.status, fields), null, true)
+    if (!end) writeRstStream(this.transport, id, NO_ERROR)
+  }
+
+  #trailers(id: number, block: Buffer, from: number, to: number, end: boolean): void {
+    const fields = this.decoder.trailers(block, from, to)
+    if (fields === null && this.decoder.broken !== '') {
+      this.compressionError()
+      return
+    }
+    const stream = this.streams.get(id)
+    if (stream === undefined) {
+      // It may have crossed our RST_STREAM; a stream that was closed by both sides is a connection error in the RFC, but
+      // telling the two apart for ever is not possible, so the peer is charged instead.
+      this.glitch(1)
+      if (this.failure === null) writeRstStream(this.transport, id, STREAM_CLOSED)
+      return
+    }
+    if (!mayReceive(stream.state)) {
+      this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
+    } else if (fields === null) {
+      this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+    } else if (!end) {
+      this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
+    } else {
+      const problem = stream.receiveEnd()
+      if (problem !== '') {
+        this.streamError(stream, PROTOCOL_ERROR, problem)
+        return
+      }
+      if (stream.receiver !== null) stream.receiver.trailers(fields)
+      if (stream.state === CLOSED) this.forget(stream)
+    }
+  }
+
+  protected resetReason(code: number): Reason {
+    return RESET_REASONS[code] ?? reasons.downstreamReset
+  }
+
+  protected goaway(): void {
+    // The client will open no more streams; those under way go on, and it closes when they have ended.
+  }
+
+  protected settingsReceived(): void {}
+
+  /**
+   * Two steps (RFC 9113 §6.8): first a GOAWAY that refuses nothing, and once its PING is answered, so that the peer has
+   * seen it, the final one.
+   */
+  drain(): void {
+    if (this.#draining || this.failure !== null) return
+    this.#draining = true
+    writeGoaway(this.transport, MAX_WINDOW, NO_ERROR, reasons.draining.sentence)
+    writePing(this.transport)
+  }
+
+  protected pingAcknowledged(): void {
+    if (!this.#draining || this.#lastOffered !== MAX_WINDOW) return
+    this.#lastOffered = this.#last
+    writeGoaway(this.transport, this.#last, NO_ERROR, reasons.draining.sentence)
+    this.streamsEnded()
+  }
+
+  protected streamsEnded(): void {
+    if (
+      this.#draining &&
+      this.#lastOffered !== MAX_WINDOW &&
+      this.streams.size === 0 &&
+      this.failure === null
+    ) {
+      this.failure = reasons.draining
+      this.stopReading()
+      this.finish()
+    }
+  }
+
+  protected connectionClosed(reason: Reason): void {
+    this.#owner.sessionClosed(this, reason)
+  }
+}
+
+// A reset by the caller, passed on upstream with the caller's own code.
+const RESET_REASONS: readonly Reason[] = ERROR_NAMES.map((name, code) =>
+  reasons.downstreamReset.withHttp2(code, name),
+)

@@ -1,0 +1,206 @@
+import type { Added } from '../../message/added.ts'
+import type { Fields } from '../../message/fields.ts'
+import type { Head } from '../../message/head.ts'
+import type { Reason } from '../../message/reason.ts'
+import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
+import { BodyQueue } from '../body-queue.ts'
+import type { ConnectionCore } from './connection-core.ts'
+import { CLOSED, mayReceive, maySend, OPEN, receivedEnd, sentEnd } from './stream-state.ts'
+
+/** Bytes one stream may send before the next one gets its turn, when several wait for the same window. */
+const QUANTUM = 16384
+
+/** One HTTP/2 stream, either role (RFC 9113 §5). */
+export class Http2Stream implements MessageStream {
+  receiver: MessageSink | null = null
+  source: MessageSource | null = null
+  readonly connection: ConnectionCore
+  readonly id: number
+  state = OPEN
+
+  /** What we may still send, in bytes; below zero after the peer shrank its initial window. */
+  sendWindow: number
+  /** What the peer may still send us, in bytes. */
+  receiveWindow: number
+  /** The window that we keep restoring for the peer; grows while its bytes leave promptly. */
+  windowSize: number
+  /** Bytes given to the receiver and not yet credited. */
+  uncredited = 0
+  /** Credited bytes that no WINDOW_UPDATE has told the peer of yet. */
+  unannounced = 0
+
+  /** Declared content-length of the incoming message, -1 when none was, and what has come of it. */
+  expected = -1
+  received = 0
+  /** The final head (not an interim one) has come: what follows are trailers. */
+  headReceived = false
+  /** The response to HEAD may declare a length and yet have no body. */
+  bodiless = false
+
+  /** Bytes that wait for a window or the socket, null while nothing waits. */
+  waiting: BodyQueue | null = null
+  waitingEnd = false
+  waitingTrailers: Fields | null = null
+  /** Next stream in the connection's list of those that wait for the connection. */
+  nextReady: Http2Stream | null = null
+  ready = false
+
+  constructor(connection: ConnectionCore, id: number, sendWindow: number, receiveWindow: number) {
+    this.connection = connection
+    this.id = id
+    this.sendWindow = sendWindow
+    this.receiveWindow = receiveWindow
+    this.windowSize = receiveWindow
+  }
+
+  // What goes out: MessageSink.
+
+  head(head: Head, added: Added | null, end: boolean): void {
+    if (!maySend(this.state)) return
+    const connection = this.connection
+    connection.encoder.write(connection.transport, this.id, head, added, end)
+    if (head.method === 'HEAD') this.bodiless = true
+    if (end) this.#ended()
+  }
+
+  data(chunk: Buffer, from: number, to: number, end: boolean): void {
+    const bytes = to - from
+    if (!maySend(this.state)) {
+      if (bytes > 0 && this.source !== null) this.source.credit(bytes)
+      return
+    }
+    const connection = this.connection
+    if (
+      this.waiting === null &&
+      bytes <= this.sendWindow &&
+      bytes <= connection.sendWindow &&
+      !connection.transport.congested
+    ) {
+      this.sendWindow -= bytes
+      connection.sendWindow -= bytes
+      connection.sendData(this.id, chunk, from, to, end)
+      if (bytes > 0 && this.source !== null) this.source.credit(bytes)
+      if (end) this.#ended()
+      return
+    }
+    if (this.waiting === null) this.waiting = new BodyQueue()
+    if (bytes > 0) this.waiting.append(chunk, from, to)
+    this.waitingEnd = end
+    connection.whenReady(this)
+    connection.pump()
+  }
+
+  trailers(fields: Fields): void {
+    if (!maySend(this.state)) return
+    if (this.waiting !== null) {
+      this.waitingTrailers = fields
+      this.waitingEnd = true
+      return
+    }
+    this.connection.encoder.trailers(this.connection.transport, this.id, fields)
+    this.#ended()
+  }
+
+  reset(reason: Reason): void {
+    this.cancel(reason)
+  }
+
+  /** Sends what waits, as far as the windows and one turn's share allow. True when more could be sent right away. */
+  pump(): boolean {
+    const queue = this.waiting
+    if (queue === null) return false
+    const connection = this.connection
+    let share = QUANTUM
+    while (queue.length > 0 && share > 0) {
+      if (connection.transport.congested) return true
+      const from = queue.from
+      const bytes = Math.min(queue.to - from, this.sendWindow, connection.sendWindow, share)
+      if (bytes <= 0) return this.sendWindow > 0
+      const last = bytes === queue.length && this.waitingEnd && this.waitingTrailers === null
+      this.sendWindow -= bytes
+      connection.sendWindow -= bytes
+      share -= bytes
+      connection.sendData(this.id, queue.block, from, from + bytes, last)
+      queue.consume(bytes)
+      if (this.source !== null) this.source.credit(bytes)
+      // The credit may have led to the stream's end.
+      if (this.state === CLOSED) return false
+      if (last) {
+        this.waiting = null
+        this.#ended()
+        return false
+      }
+    }
+    if (queue.length > 0) return true
+    this.waiting = null
+    if (this.waitingTrailers !== null) {
+      connection.encoder.trailers(connection.transport, this.id, this.waitingTrailers)
+      this.#ended()
+    } else if (this.waitingEnd) {
+      // An empty end that came while bytes waited.
+      connection.sendData(this.id, EMPTY, 0, 0, true)
+      this.#ended()
+    }
+    return false
+  }
+
+  #ended(): void {
+    this.state = sentEnd(this.state)
+    if (this.state === CLOSED) this.connection.forget(this)
+  }
+
+  // What comes in: MessageSource.
+
+  credit(bytes: number): void {
+    const due = Math.min(bytes, this.uncredited)
+    if (due <= 0) return
+    this.uncredited -= due
+    this.connection.credit(due)
+    if (!mayReceive(this.state)) return
+    this.unannounced += due
+    if (this.unannounced * 2 >= this.windowSize) this.connection.restoreWindow(this)
+  }
+
+  cancel(reason: Reason): void {
+    if (this.state !== CLOSED) {
+      this.connection.sendReset(this, reason.http2)
+    }
+    this.release()
+  }
+
+  /** Ends the stream here: frees what it holds and gives the connection's window back. */
+  release(): void {
+    const dropped = this.waiting === null ? 0 : this.waiting.length
+    const source = this.source
+    this.state = CLOSED
+    this.receiver = null
+    this.source = null
+    this.waiting = null
+    this.waitingTrailers = null
+    if (dropped > 0 && source !== null) source.credit(dropped)
+    if (this.uncredited > 0) {
+      this.connection.credit(this.uncredited)
+      this.uncredited = 0
+    }
+  }
+
+  // Called by the connection as frames arrive.
+
+  /** END_STREAM has come. Returns "" or what contradicts the declared length (RFC 9113 §8.1.1). */
+  receiveEnd(): string {
+    this.state = receivedEnd(this.state)
+    if (this.expected >= 0 && this.received !== this.expected && !(this.bodiless && this.received === 0)) {
+      return `content-length is ${this.expected} but ${this.received} bytes of body came`
+    }
+    return ''
+  }
+
+  /** The stream ended by the peer's doing or with the connection: tells the receiver, once. */
+  abort(reason: Reason): void {
+    const receiver = this.receiver
+    this.release()
+    if (receiver !== null) receiver.reset(reason)
+  }
+}
+
+const EMPTY = Buffer.alloc(0)
