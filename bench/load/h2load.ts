@@ -1,0 +1,123 @@
+import { createReadStream, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { PinnedProcess } from '../process.ts'
+import type { LoadGenerator, LoadResult, Observer, Target } from './load.ts'
+import { varyingQueries } from './request-list.ts'
+
+/** h2load does not end when a connection is still in its handshake after the warm-up. */
+const WARM_UP_MS = 1000
+const WARM_UP_MS_PER_CONNECTION = 4
+/** The extra run for latencies: h2load gives percentiles only through a log line per request, which costs it speed. */
+const LATENCY_RUN_SECONDS = 1
+const VARYING_REQUESTS = 10_000
+const HANG_MS = 10_000
+
+export const h2load: LoadGenerator = {
+  command: 'h2load',
+  debianPackage: 'nghttp2-client',
+  async run(target, observer) {
+    const throughput = await measure(target, observer)
+    const latency = await latencies(target)
+    return {
+      requestsPerSecond: throughput.requestsPerSecond,
+      p50: latency.p50,
+      p99: latency.p99,
+      failed: throughput.failed + latency.failed,
+      failure: [throughput.failure, latency.failure].filter((text) => text !== '').join('; '),
+    }
+  },
+}
+
+async function measure(target: Target, observer: Observer): Promise<H2loadSummary> {
+  const output = await h2loadOutput(target, target.seconds, [], (line) => {
+    if (line.startsWith('Main benchmark duration is started')) observer.begin()
+    if (line.startsWith('Main benchmark duration is over')) observer.end()
+  })
+  return parseSummary(output)
+}
+
+export type H2loadSummary = Pick<LoadResult, 'requestsPerSecond' | 'failed' | 'failure'>
+
+/**
+ * Reads requests per second and failures from h2load's summary. Statuses other than 2xx count as failures, and so does
+ * a run without any success. Throws when the summary has another form.
+ */
+export function parseSummary(output: string): H2loadSummary {
+  const rate = /^finished in .*?, ([\d.]+) req\/s/m.exec(output)
+  const counts = /(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(output)
+  const statuses = /^status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx/m.exec(output)
+  if (rate === null || counts === null || statuses === null) {
+    throw new Error(`h2load printed no summary: ${output.trim().split('\n').slice(-3).join(' | ')}`)
+  }
+  // "errored" is part of "failed", and so are statuses other than 2xx of requests whose stream ended well.
+  const [, done = 0, succeeded = 0, failed = 0, , timedOut = 0] = counts.map(Number)
+  const [, , redirects = 0, clientErrors = 0, serverErrors = 0] = statuses.map(Number)
+  const other = redirects + clientErrors + serverErrors
+  const bad = Math.max(failed + timedOut, done - succeeded, other)
+  const requestsPerSecond = Number(rate[1])
+  if (succeeded === 0)
+    return { requestsPerSecond, failed: Math.max(1, bad), failure: `no request of ${done} succeeded` }
+  const failure = bad === 0 ? '' : `${bad} of ${done} requests failed, ${other} with a status other than 2xx`
+  return { requestsPerSecond, failed: bad, failure }
+}
+
+async function latencies(target: Target): Promise<Pick<LoadResult, 'p50' | 'p99' | 'failed' | 'failure'>> {
+  const log = join(target.folder, 'h2load.log')
+  writeFileSync(log, '')
+  const output = await h2loadOutput(target, LATENCY_RUN_SECONDS, [`--log-file=${log}`], () => {})
+  const starts: number[] = []
+  const durations: number[] = []
+  // Columns: start time in microseconds, status, duration in microseconds.
+  for await (const line of createInterface({ input: createReadStream(log) })) {
+    const [start, status, duration] = line.split('\t')
+    if (status !== '200') continue
+    starts.push(Number(start))
+    durations.push(Number(duration))
+  }
+  // The log has the warm-up too, with its handshakes.
+  const from = starts.reduce((last, start) => Math.max(last, start), 0) - LATENCY_RUN_SECONDS * 1e6
+  const sorted = Float64Array.from(durations.filter((_, i) => (starts[i] as number) >= from)).sort()
+  const { failed, failure } = parseSummary(output)
+  return { p50: percentile(sorted, 0.5) / 1000, p99: percentile(sorted, 0.99) / 1000, failed, failure }
+}
+
+/** Nearest rank. NaN for an empty list. */
+export function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
+}
+
+async function h2loadOutput(
+  target: Target,
+  seconds: number,
+  extra: readonly string[],
+  onLine: (line: string) => void,
+): Promise<string> {
+  const { scenario } = target
+  const base = `${target.tls ? 'https' : 'http'}://127.0.0.1:${target.port}${target.path}`
+  const args = ['-t', '1', '-c', String(scenario.connections), '-m', String(scenario.streams)]
+  const warmUp = WARM_UP_MS + WARM_UP_MS_PER_CONNECTION * scenario.connections
+  args.push(`--duration=${seconds}s`, `--warm-up-time=${warmUp}ms`, ...extra)
+  if (scenario.varying) {
+    const list = join(target.folder, 'uris.txt')
+    writeFileSync(
+      list,
+      varyingQueries(VARYING_REQUESTS)
+        .map((query) => `${base}${query}\n`)
+        .join(''),
+    )
+    args.push('-i', list)
+  } else {
+    args.push(base)
+  }
+  const load = PinnedProcess.start('h2load', { command: 'h2load', args }, target.core, {
+    keepOutput: true,
+    onLine,
+  })
+  const hang = setTimeout(() => void load.stop(), seconds * 1000 + HANG_MS)
+  const code = await load.end()
+  clearTimeout(hang)
+  if (code !== 0)
+    throw new Error(`h2load ${code < 0 ? 'did not end in time' : 'failed'}: ${load.lastWords()}`)
+  return load.stdout
+}
