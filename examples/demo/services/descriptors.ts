@@ -2,7 +2,7 @@
  * proto/greeter.proto and proto/health.proto as JSON descriptors, so that the services find their definitions
  * wherever they run from, without a file to read.
  */
-export const GREETER_DESCRIPTOR = {
+export const GREETER_DESCRIPTOR: object = {
   nested: {
     example: {
       nested: {
@@ -36,6 +36,6 @@ const HEALTH_V1 = {
   },
 }
 
-export const HEALTH_DESCRIPTOR = {
+export const HEALTH_DESCRIPTOR: object = {
   nested: { grpc: { nested: { health: { nested: { v1: { nested: HEALTH_V1 } } } } } },
 }

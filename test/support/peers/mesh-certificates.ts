@@ -1,0 +1,38 @@
+import { type Authority, createAuthority, issueLeaf } from '../../../certs/authority.ts'
+import { parseSpiffeId, serviceId } from '../../../certs/spiffe-id.ts'
+import type { TlsMaterial } from './tls-material.ts'
+
+/** A certificate authority of one trust domain, in memory, for tests. */
+export class MeshCertificates {
+  readonly #authority: Authority
+  readonly #trustDomain: string
+  /** The trust bundle, PEM. */
+  readonly ca: string
+
+  constructor(authority: Authority, trustDomain: string) {
+    this.#authority = authority
+    this.#trustDomain = trustDomain
+    this.ca = authority.certificatePem
+  }
+
+  /**
+   * A certificate for a service of namespace `default`, or for a whole SPIFFE ID. It has the IP address 127.0.0.1 and
+   * the DNS name localhost too, so that clients that know nothing of SPIFFE accept it.
+   */
+  async issue(service: string): Promise<Required<TlsMaterial>> {
+    const spiffeId = service.startsWith('spiffe://')
+      ? parseSpiffeId(service)
+      : serviceId(this.#trustDomain, 'default', service)
+    const leaf = await issueLeaf({
+      authority: this.#authority,
+      spiffeId,
+      ipAddresses: ['127.0.0.1'],
+      dnsNames: ['localhost'],
+    })
+    return { cert: leaf.chainPem, key: leaf.keyPem, ca: this.ca }
+  }
+}
+
+export async function createMeshCertificates(trustDomain = 'mesh.local'): Promise<MeshCertificates> {
+  return new MeshCertificates(await createAuthority({ trustDomain }), trustDomain)
+}
