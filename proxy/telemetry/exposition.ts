@@ -3,13 +3,32 @@ import { type Metric, type OpenMetricsContentType, type PrometheusContentType, R
 import type { MetricDefinition } from './metric-table.ts'
 import { type Sample, Samples } from './samples.ts'
 
-/** After this many samples the event loop gets a turn before the next metric is rendered. */
+/** Samples rendered before the event loop gets a turn: a scrape of many endpoints must not hold up requests. */
 const SAMPLES_PER_TURN = 500
 
-/** A metric as prom-client's registry asks for it at a scrape. */
-interface Family {
+/** A metric as prom-client's registry asks for it. */
+class Family {
   readonly name: string
-  get(): Promise<{ name: string; help: string; type: string; values: readonly Sample[] }>
+  readonly #definition: MetricDefinition
+  readonly collect: (samples: Samples) => void | Promise<void>
+  /** What the registry is to render next. */
+  values: readonly Sample[]
+
+  constructor(
+    name: string,
+    definition: MetricDefinition,
+    collect: (samples: Samples) => void | Promise<void>,
+  ) {
+    this.name = name
+    this.#definition = definition
+    this.collect = collect
+    this.values = []
+  }
+
+  get(): { name: string; help: string; type: string; values: readonly Sample[] } {
+    const { help, type } = this.#definition
+    return { name: this.name, help, type, values: this.values }
+  }
 }
 
 /**
@@ -20,8 +39,7 @@ export class Exposition {
   readonly contentType: string
   readonly openMetrics: boolean
   readonly #registry: Registry<PrometheusContentType | OpenMetricsContentType>
-  readonly #names: string[] = []
-  #samples = 0
+  readonly #families: Family[] = []
   #rendering: Promise<string> | null = null
 
   constructor(openMetrics: boolean) {
@@ -36,19 +54,11 @@ export class Exposition {
   /** Adds a metric; `collect` is called at each scrape. Throws when the name is taken. */
   add(name: string, definition: MetricDefinition, collect: (samples: Samples) => void | Promise<void>): void {
     // The registry adds `_total` to the samples of OpenMetrics counters itself.
-    const familyName = this.openMetrics && definition.type === 'counter' ? name.replace(/_total$/, '') : name
-    const family: Family = {
-      name: familyName,
-      get: async () => {
-        const samples = new Samples(familyName, this.openMetrics)
-        await collect(samples)
-        this.#samples += samples.list.length
-        return { name: familyName, help: definition.help, type: definition.type, values: samples.list }
-      },
-    }
+    const bare = this.openMetrics && definition.type === 'counter' ? name.replace(/_total$/, '') : name
+    const family = new Family(bare, definition, collect)
     // The registry needs no more than this of a metric; its type is that of prom-client's own classes.
     this.#registry.registerMetric(family as unknown as Metric)
-    this.#names.push(familyName)
+    this.#families.push(family)
   }
 
   /** All metrics as text. Scrapes at the same time share one rendering. */
@@ -61,15 +71,28 @@ export class Exposition {
 
   async #render(): Promise<string> {
     const parts: string[] = []
-    this.#samples = 0
-    for (const name of this.#names) {
-      parts.push(await this.#registry.getSingleMetricAsString(name), '\n')
-      if (this.#samples > SAMPLES_PER_TURN) {
-        this.#samples = 0
+    let rendered = 0
+    for (const family of this.#families) {
+      const samples = new Samples(family.name, this.openMetrics)
+      await family.collect(samples)
+      const { list } = samples
+      for (let from = 0; from === 0 || from < list.length; from += SAMPLES_PER_TURN) {
+        family.values = list.slice(from, from + SAMPLES_PER_TURN)
+        const text = await this.#registry.getSingleMetricAsString(family.name)
+        parts.push(from === 0 ? text : withoutHeader(text), '\n')
+        rendered += family.values.length
+        if (rendered < SAMPLES_PER_TURN) continue
+        rendered = 0
         await turn()
       }
+      family.values = []
     }
     if (this.openMetrics) parts.push('# EOF\n')
     return parts.join('')
   }
+}
+
+/** The samples of a rendered metric without its HELP and TYPE lines. */
+function withoutHeader(text: string): string {
+  return text.slice(text.indexOf('\n', text.indexOf('\n') + 1) + 1)
 }

@@ -210,6 +210,21 @@ t.test('what is counted elsewhere is copied in before each scrape, until told ot
   t.equal(await active(), 2)
 })
 
+t.test('a metric with very many samples is whole, with one header', async (t) => {
+  const telemetry = new Telemetry({ service: 'shop', version, processMetrics: false })
+  t.teardown(() => telemetry.close())
+  for (let i = 0; i < 1234; i++) telemetry.endpoint('app', `a:${i}`).requests = i
+  const text = await telemetry.text()
+  const values = parseScrape(text)
+    .filter(({ name }) => name === 'pillion_upstream_requests_total')
+    .map(({ labels, value }) => labels['endpoint'] === `a:${value}` && value)
+  t.strictSame(
+    values,
+    Array.from({ length: 1234 }, (_, i) => i),
+  )
+  t.equal(text.match(/^# TYPE pillion_upstream_requests_total /gm)?.length, 1)
+})
+
 t.test('scrapes at the same time get the same text', async (t) => {
   const telemetry = filled(t, true)
   const [first, second] = await Promise.all([telemetry.text(), telemetry.text()])
