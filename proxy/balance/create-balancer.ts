@@ -12,15 +12,13 @@ export type BalancePolicy = 'round-robin' | 'weighted' | 'random' | 'least-reque
 
 export interface BalanceOptions {
   readonly policy: BalancePolicy
-  /** For least-request: how much requests in flight count, 0 or more, default 1. */
-  readonly bias?: number
 }
 
-const POLICIES: Record<BalancePolicy, (tier: Tier, random: Random, options: BalanceOptions) => Balancer> = {
+const POLICIES: Record<BalancePolicy, (tier: Tier, random: Random) => Balancer> = {
   'round-robin': (tier, random) => new RoundRobinBalancer(tier, random),
   weighted: (tier, random) => new WeightedBalancer(tier, random),
   random: (tier, random) => new RandomBalancer(tier, random),
-  'least-request': (tier, random, options) => new LeastRequestBalancer(tier, random, options.bias),
+  'least-request': (tier, random) => new LeastRequestBalancer(tier, random),
 }
 
 /** The balancer over a set's endpoints, all priorities. It follows the set's changes by itself. */
@@ -30,5 +28,5 @@ export function createBalancer(
   random: Random = systemRandom,
 ): Balancer {
   const create = POLICIES[options.policy]
-  return new PriorityBalancer(set, random, (tier) => create(tier, random, options))
+  return new PriorityBalancer(set, random, (tier) => create(tier, random))
 }

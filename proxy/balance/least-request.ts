@@ -11,25 +11,21 @@ const SECOND_DRAWS = 3
  * The less loaded of two endpoints drawn at random (Mitzenmacher 2001, "The power of two choices").
  *
  * With equal weights both are drawn uniformly and the one with fewer requests in flight wins. With different
- * weights both are drawn by weight, and the larger `weight / active^bias` wins; in a tie the first drawn, so that
+ * weights both are drawn by weight, and the larger `weight / active` wins; in a tie the first drawn, so that
  * the shares follow the weights exactly while nothing is in flight. (With `active + 1` the heavier of two idle
  * endpoints would win every time, and the lighter would hardly be used by a service with little traffic.)
  */
 export class LeastRequestBalancer implements Balancer {
   readonly #tier: Tier
   readonly #random: Random
-  readonly #bias: number
   #version = 0
   #candidates: readonly Endpoint[] = []
   /** `null` while all weights are the same. */
   #table: AliasTable | null = null
 
-  /** `bias`: 0 or more; 0 ignores the requests in flight, above 1 they count for more against the weights. */
-  constructor(tier: Tier, random: Random, bias = 1) {
-    if (!(bias >= 0)) throw new RangeError(`least-request: bias ${bias} is not a number of 0 or more`)
+  constructor(tier: Tier, random: Random) {
     this.#tier = tier
     this.#random = random
-    this.#bias = bias
   }
 
   pick(tried: readonly Endpoint[]): Endpoint | null {
@@ -42,7 +38,7 @@ export class LeastRequestBalancer implements Balancer {
     const first = Math.floor(this.#random.next() * length)
     let second = Math.floor(this.#random.next() * (length - 1))
     if (second >= first) second += 1
-    return this.#better(candidates[first] as Endpoint, candidates[second] as Endpoint)
+    return better(candidates[first] as Endpoint, candidates[second] as Endpoint)
   }
 
   #pickWeighted(table: AliasTable): Endpoint {
@@ -51,7 +47,7 @@ export class LeastRequestBalancer implements Balancer {
     for (let draws = 0; draws < SECOND_DRAWS && second === first; draws++) {
       second = table.draw(this.#random.next())
     }
-    return this.#better(this.#candidates[first] as Endpoint, this.#candidates[second] as Endpoint)
+    return better(this.#candidates[first] as Endpoint, this.#candidates[second] as Endpoint)
   }
 
   #pickUntried(tried: readonly Endpoint[]): Endpoint | null {
@@ -65,16 +61,10 @@ export class LeastRequestBalancer implements Balancer {
       at = this.#table === null ? Math.floor(uniform * length) : this.#table.draw(uniform)
       const drawn = candidates[at] as Endpoint
       if (drawn === first || tried.includes(drawn)) continue
-      if (first !== null) return this.#better(first, drawn)
+      if (first !== null) return better(first, drawn)
       first = drawn
     }
     return first ?? firstUntried(candidates, at, tried)
-  }
-
-  #better(first: Endpoint, second: Endpoint): Endpoint {
-    const bias = this.#bias
-    if (bias === 1) return second.active * first.weight < first.active * second.weight ? second : first
-    return second.active ** bias * first.weight < first.active ** bias * second.weight ? second : first
   }
 
   #refresh(): void {
@@ -84,4 +74,9 @@ export class LeastRequestBalancer implements Balancer {
       ? null
       : new AliasTable(this.#candidates.map((endpoint) => endpoint.weight))
   }
+}
+
+/** The one with more weight per request in flight; the first in a tie. */
+function better(first: Endpoint, second: Endpoint): Endpoint {
+  return second.active * first.weight < first.active * second.weight ? second : first
 }

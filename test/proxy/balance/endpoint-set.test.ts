@@ -1,0 +1,201 @@
+import t from 'tap'
+import { type Balancer, NONE_TRIED } from '../../../proxy/balance/balancer.ts'
+import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
+import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
+import { EndpointSet, type EndpointSetOptions } from '../../../proxy/balance/endpoint-set.ts'
+import { SeededRandom } from '../../../proxy/base/random.ts'
+import { endpoint, endpoints } from './endpoints.ts'
+
+function seen(balancer: Balancer, picks = 300): number[] {
+  const indexes = new Set<number>()
+  for (let i = 0; i < picks; i++) {
+    const picked = balancer.pick(NONE_TRIED)
+    if (picked !== null) indexes.add(picked.index)
+  }
+  return [...indexes].sort((a, b) => a - b)
+}
+
+function setUp(count: number, options: EndpointSetOptions = {}): { set: EndpointSet; balancer: Balancer } {
+  const set = new EndpointSet(endpoints(count), options)
+  return { set, balancer: createBalancer({ policy: 'round-robin' }, set, new SeededRandom(3)) }
+}
+
+function down(set: EndpointSet, ...indexes: number[]): void {
+  for (const index of indexes) set.setHealth(set.endpoints[index] as Endpoint, 'unhealthy', 'test')
+}
+
+function tierShares(set: EndpointSet): number[] {
+  return set.tiers.map((tier) => Math.round(tier.load * 1000) / 1000)
+}
+
+t.test('endpoints without a result are used, unhealthy ones are not', async (t) => {
+  const { set, balancer } = setUp(3)
+  set.setHealth(set.endpoints[0] as Endpoint, 'healthy', 'test')
+  down(set, 1)
+  t.same(seen(balancer), [0, 2])
+  t.same(set.counts(), {
+    total: 3,
+    usable: 2,
+    healthy: 1,
+    unhealthy: 1,
+    unknown: 1,
+    ejected: 0,
+    panic: false,
+  })
+})
+
+t.test('panic: under half usable, all are used', async (t) => {
+  const { set, balancer } = setUp(4)
+  down(set, 0, 1)
+  t.equal(set.panic, false, 'half is enough')
+  t.same(seen(balancer), [2, 3])
+  down(set, 2)
+  t.equal(set.panic, true)
+  t.same(seen(balancer), [0, 1, 2, 3])
+  down(set, 3)
+  t.same(seen(balancer), [0, 1, 2, 3])
+  for (const one of set.endpoints.slice(0, 2)) set.setHealth(one, 'healthy', 'test')
+  t.equal(set.panic, false)
+  t.same(seen(balancer), [0, 1])
+})
+
+t.test('panic can be set, and switched off', async (t) => {
+  const early = setUp(4, { panicBelow: 0.8 })
+  down(early.set, 0, 1)
+  t.same(seen(early.balancer), [0, 1, 2, 3])
+  const never = setUp(4, { panicBelow: 0 })
+  down(never.set, 0, 1, 2)
+  t.same(seen(never.balancer), [3])
+  down(never.set, 3)
+  t.same(seen(never.balancer), [])
+  t.equal(never.balancer.pick(NONE_TRIED), null)
+  t.throws(() => new EndpointSet([], { panicBelow: 50 }), /panicBelow 50 is not a share from 0 to 1/)
+})
+
+t.test('the list of candidates is made again only after a change', async (t) => {
+  const { set } = setUp(3)
+  const tier = set.tiers[0]
+  const candidates = tier?.candidates()
+  const { version } = set
+  t.equal(tier?.candidates(), candidates)
+  set.setHealth(set.endpoints[0] as Endpoint, 'healthy', 'test')
+  t.equal(set.version, version, 'unknown to healthy changes nothing for the picks')
+  t.equal(tier?.candidates(), candidates)
+  down(set, 0)
+  t.ok(set.version > version)
+  t.not(tier?.candidates(), candidates)
+})
+
+t.test('changes are told once, with their reason', async (t) => {
+  const told: string[] = []
+  const { set } = setUp(3, { onChange: (one, change, why) => told.push(`${one.index} ${change}: ${why}`) })
+  const [a, b] = set.endpoints as [Endpoint, Endpoint]
+  set.setHealth(a, 'healthy', 'status 200')
+  set.setHealth(a, 'healthy', 'status 200')
+  set.setHealth(a, 'unhealthy', 'status 500')
+  set.eject(b, 5000, '5 requests failed')
+  set.eject(b, 9000, '6 requests failed')
+  set.restore(b, 4000, 'over')
+  set.restore(b, 4000, 'over')
+  t.same(told, [
+    '0 healthy: status 200',
+    '0 unhealthy: status 500',
+    '1 ejected: 5 requests failed',
+    '1 returned: over',
+  ])
+})
+
+t.test('an endpoint is usable again only when nothing is against it', async (t) => {
+  const { set } = setUp(4)
+  const [a] = set.endpoints as [Endpoint]
+  set.eject(a, 1, 'test')
+  set.setHealth(a, 'unhealthy', 'test')
+  set.restore(a, 0, 'test')
+  t.equal(a.usable, false)
+  set.setHealth(a, 'healthy', 'test')
+  t.equal(a.usable, true)
+  t.equal(set.counts().usable, 4)
+})
+
+t.test('an update keeps what stays, with its state', async (t) => {
+  const { set, balancer } = setUp(4)
+  const [a, b, c, d] = set.endpoints as [Endpoint, Endpoint, Endpoint, Endpoint]
+  b.active = 7
+  set.setHealth(b, 'unhealthy', 'test')
+  set.eject(c, 1, 'test')
+  const { added, removed } = set.update([endpoint(8), endpoint(1), endpoint(3)])
+  t.same(removed, [a, c])
+  t.equal(added.length, 1)
+  t.same(set.endpoints, [added[0], b, d])
+  t.equal(set.endpoints[1], b)
+  t.equal(b.active, 7)
+  t.equal(added[0]?.index, 0, 'the slot of a removed endpoint is used again')
+  t.match(a, { removed: true, usable: false })
+  t.match(set.counts(), { total: 3, usable: 2, unhealthy: 1, ejected: 0 })
+  t.same(seen(balancer), [0, 3])
+  set.setHealth(a, 'healthy', 'late result')
+  set.restore(c, 0, 'late')
+  t.match(set.counts(), { total: 3, usable: 2, healthy: 0 })
+})
+
+t.test('an update that changes nothing moves no tier', async (t) => {
+  const { set } = setUp(3)
+  const version = set.tiers[0]?.version
+  set.update(endpoints(3))
+  t.equal(set.tiers[0]?.version, version)
+  set.update([endpoint(0, 5), endpoint(1), endpoint(2)])
+  t.equal(set.endpoints[0]?.weight, 5)
+  t.not(set.tiers[0]?.version, version)
+})
+
+t.test('what cannot be an endpoint is refused, and nothing changes', async (t) => {
+  const { set } = setUp(2)
+  t.throws(() => set.update([endpoint(5), endpoint(5)]), /endpoint 127.0.0.5:80 is given twice/)
+  t.throws(() => set.update([endpoint(1, 0)]), /weight 0 is not an integer from 1 to 65535/)
+  t.throws(() => set.update([endpoint(7, 1.5)]), /weight 1.5/)
+  t.throws(() => set.update([endpoint(7, 1, -1)]), /priority -1 is not an integer of 0 or more/)
+  t.equal(set.endpoints.length, 2)
+  t.equal(set.usable, 2)
+})
+
+t.test('priorities: the first keeps everything down to 71.4 %, then the next gets the rest', async (t) => {
+  const list = [...Array.from({ length: 10 }, (_, i) => endpoint(i)), endpoint(20, 1, 1), endpoint(21, 1, 1)]
+  const set = new EndpointSet(list)
+  t.same(tierShares(set), [1, 0])
+  down(set, 0, 1)
+  t.same(tierShares(set), [1, 0], '80 % usable')
+  down(set, 2, 3, 4)
+  t.same(tierShares(set), [0.7, 0.3], '50 % usable')
+  down(set, 5, 6)
+  t.same(tierShares(set), [0.42, 0.58], '30 % usable')
+  t.equal(set.panic, false, 'the second can carry the rest')
+  const balancer = createBalancer({ policy: 'random' }, set, new SeededRandom(9))
+  let second = 0
+  for (let i = 0; i < 20_000; i++) second += balancer.pick(NONE_TRIED)?.priority ?? 0
+  t.ok(Math.abs(second / 20_000 - 0.58) < 0.02)
+  down(set, 7, 8, 9)
+  t.same(tierShares(set), [0, 1])
+  t.same(seen(balancer), [10, 11])
+  down(set, 10, 11)
+  t.same(tierShares(set), [1, 0], 'nothing left: the first panics')
+  t.same(seen(balancer), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+})
+
+t.test('priorities: a retry goes on to the next tier when the first is used up', async (t) => {
+  const set = new EndpointSet([endpoint(0), endpoint(1, 1, 5)])
+  const [first, second] = set.endpoints as [Endpoint, Endpoint]
+  const balancer = createBalancer({ policy: 'least-request' }, set, new SeededRandom(2))
+  t.equal(balancer.pick(NONE_TRIED), first)
+  t.equal(balancer.pick([first]), second)
+  t.equal(balancer.pick([first, second]), null)
+})
+
+t.test('priorities come and go with updates', async (t) => {
+  const set = new EndpointSet([endpoint(0, 1, 1)])
+  const balancer = createBalancer({ policy: 'round-robin' }, set, new SeededRandom(2))
+  t.equal(balancer.pick(NONE_TRIED)?.priority, 1)
+  set.update([endpoint(0, 1, 1), endpoint(1, 1, 0)])
+  t.equal(balancer.pick(NONE_TRIED)?.priority, 0)
+  set.update([endpoint(0, 1, 1)])
+  t.equal(balancer.pick(NONE_TRIED)?.priority, 1)
+})
