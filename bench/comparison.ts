@@ -10,6 +10,7 @@ import { freePort, PinnedProcess } from './process.ts'
 import type { Competitor } from './proxies/competitor.ts'
 import type { Protocol, Scenario } from './scenarios.ts'
 import { bodyPath, startUpstream, type Upstream } from './upstream.ts'
+import { quietCores } from './usage.ts'
 
 export const GENERATOR: Readonly<Record<Protocol, LoadGenerator>> = { h2: h2load, http1: wrk }
 
@@ -22,6 +23,8 @@ export interface ComparisonOptions {
   readonly cores: Cores
   /** Also put the load straight on the upstream: the most that load generator and upstream can do. */
   readonly checkBalance: boolean
+  /** Before each visit, wait up to this many seconds until both cores are idle; 0 for no wait. */
+  readonly quiet: number
 }
 
 /** What came out for one proxy. */
@@ -170,6 +173,10 @@ export class Arena {
       folder: this.#folder,
     }
     const place = `${scenario.name} round ${round + 1}/${this.#options.rounds} ${row.name}`
+    const { cores, quiet } = this.#options
+    if (quiet > 0 && !(await quietCores([cores.proxy, cores.load], quiet))) {
+      this.#progress(`${place}: the cores were not idle within ${quiet} s`)
+    }
     for (let attempt = 1; ; attempt++) {
       try {
         const pid = process?.pid ?? null

@@ -156,6 +156,10 @@ async function finish(code: number): Promise<void> {
 
 process.on('SIGINT', () => void finish(130))
 process.on('SIGTERM', () => void finish(143))
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`bench: ${message(error)}\n`)
+  void finish(1)
+})
 main().then(
   (code) => finish(code),
   (error: unknown) => {

@@ -10,6 +10,7 @@ export interface Options {
   readonly json: string | null
   readonly profile: boolean
   readonly checkBalance: boolean
+  readonly quiet: number
   readonly build: boolean
   readonly base: string | null
   readonly proxyCore: number
@@ -28,6 +29,7 @@ npm run bench -- [options]
   --json FILE        write every figure to FILE
   --profile          record CPU profiles of Pillion in bench/results; its figures are then a little lower
   --check-balance    also put the load straight on the upstream, to see what load generator and upstream can do
+  --quiet N          before each visit, wait up to N seconds, 0 to 3600, until both cores are idle; default 0
   --base DIR         also run the Pillion built in another checkout, as pillion-base
   --no-build         run the Pillion in dist as it is
   --proxy-core N     core of the proxies, default 0
@@ -47,6 +49,7 @@ export function parseOptions(argv: readonly string[], proxyNames: readonly strin
       json: { type: 'string' },
       profile: { type: 'boolean', default: false },
       'check-balance': { type: 'boolean', default: false },
+      quiet: { type: 'string', default: '0' },
       'no-build': { type: 'boolean', default: false },
       base: { type: 'string' },
       'proxy-core': { type: 'string', default: '0' },
@@ -64,6 +67,7 @@ export function parseOptions(argv: readonly string[], proxyNames: readonly strin
     json: values.json ?? null,
     profile: values.profile,
     checkBalance: values['check-balance'],
+    quiet: integer('--quiet', values.quiet, 0, 3600),
     build: !values['no-build'],
     base: values.base ?? null,
     proxyCore: integer('--proxy-core', values['proxy-core'], 0, 1023),

@@ -20,6 +20,7 @@ export interface Launch {
 
 /** Every process that was started and has not ended; all are stopped when the benchmark ends, however it ends. */
 const running = new Set<PinnedProcess>()
+let ending = false
 
 /** A process bound to one core. Its output is read and its end part is kept for error messages. */
 export class PinnedProcess {
@@ -64,6 +65,7 @@ export class PinnedProcess {
     core: number,
     options: { keepOutput?: boolean; onLine?: (line: string) => void } = {},
   ): PinnedProcess {
+    if (ending) throw new Error('the benchmark is ending')
     const child = spawn('taskset', ['-c', String(core), launch.command, ...launch.args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...launch.env },
@@ -114,7 +116,9 @@ export class PinnedProcess {
   }
 }
 
+/** Stops every process and starts no further one. */
 export async function stopAll(): Promise<void> {
+  ending = true
   await Promise.all([...running].map((one) => one.stop()))
 }
 

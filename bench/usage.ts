@@ -1,7 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { pause } from './process.ts'
 
 /** USER_HZ, which Linux fixes at 100 on every architecture Node.js runs on: proc(5). */
 const TICKS_PER_SECOND = 100
+const QUIET_MS = 300
+const QUIET_SHARE = 0.15
 
 /** The process and everything below it. */
 export function processTree(root: number): number[] {
@@ -52,6 +55,24 @@ export function coreTime(core: number): CoreTime {
     .split(' ')
     .map((ticks) => Number(ticks) / TICKS_PER_SECOND)
   return { busy: user + nice + system + irq + softirq, stolen: steal }
+}
+
+/**
+ * Waits until the cores are at most 15 % busy for 0.3 s; returns false if that does not happen within `seconds`.
+ */
+export async function quietCores(cores: readonly number[], seconds: number): Promise<boolean> {
+  const deadline = Date.now() + seconds * 1000
+  while (Date.now() < deadline) {
+    const before = cores.map((core) => coreTime(core))
+    await pause(QUIET_MS)
+    const quiet = cores.every((core, i) => {
+      const now = coreTime(core)
+      const earlier = before[i] as CoreTime
+      return now.busy + now.stolen - earlier.busy - earlier.stolen <= (QUIET_MS / 1000) * QUIET_SHARE
+    })
+    if (quiet) return true
+  }
+  return false
 }
 
 /** Fields of /proc/PID/stat from `state` on: [0] state, [1] ppid, [11] utime, [12] stime. Null if it is gone. */

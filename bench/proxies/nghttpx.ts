@@ -11,6 +11,7 @@ export const nghttpx: Competitor = {
     const args = [
       '--conf=/dev/null',
       '--workers=1',
+      '--single-process',
       `--frontend=127.0.0.1,${setup.listenPort}${h2 ? '' : ';no-tls'}`,
       `--backend=127.0.0.1,${setup.upstreamPort};;proto=${h2 ? 'h2' : 'http/1.1'}`,
       '--backend-keep-alive-timeout=60s',
