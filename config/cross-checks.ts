@@ -36,10 +36,8 @@ function checkAddresses(root: Part, problem: Report): void {
     const address = parseAddress(written)
     if (address === null || address.port === 0) continue
     const other = bound.find((earlier) => collide(earlier.address, address))
-    if (other === undefined) {
-      bound.push({ address, path: part.path })
-      continue
-    }
+    bound.push({ address, path: part.path })
+    if (other === undefined) continue
     const same = other.address.text === address.text ? '' : ` (${other.address.text})`
     // The one that the file names is the one that can be changed there.
     const [at, taken] = part.exists ? [part.path, other.path] : [other.path, part.path]
@@ -77,9 +75,14 @@ function checkUnique(part: Part, name: string | null, seen: Map<string, Part>, p
   if (name === null) return
   const first = seen.get(name)
   if (first === undefined) seen.set(name, part)
-  // Routes without a name of their own collide only when their listeners do, which is said there.
-  else if (part.text() !== null)
-    problem(part.path, `\`${name}\` is the name of ${formatPath(first.path)} too, expected another`)
+  else if (part.text() !== null) problem(part.path, nameTaken(name, first))
+  // A route named by its position collides with one that was given that name, or when its listener's name is taken
+  // too, which is said there.
+  else if (first.text() !== null) problem(first.path, nameTaken(name, part))
+}
+
+function nameTaken(name: string, by: Part): string {
+  return `\`${name}\` is the name of ${formatPath(by.path)} too, expected another`
 }
 
 function checkIdentityGiven(root: Part, problem: Report): void {

@@ -1,14 +1,5 @@
-import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseAllDocuments,
-} from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments } from 'yaml'
+import { LineTable } from './line-table.ts'
 import { formatPath, type Path } from './problems.ts'
 import { syntaxMessage } from './syntax.ts'
 import type { Problem } from './types.ts'
@@ -32,12 +23,13 @@ export class SourceDocument {
   data: unknown = undefined
   /** What is wrong with the YAML itself. */
   readonly problems: Problem[] = []
-  readonly #lines = new LineCounter()
+  readonly #lines: LineTable
   #top: Place = { key: 0, value: 0, below: new Map() }
   #values = 0
 
   constructor(text: string, file: string) {
     this.file = file
+    this.#lines = new LineTable(text)
     try {
       this.#read(text)
     } catch (error) {
@@ -63,20 +55,11 @@ export class SourceDocument {
   }
 
   #at(offset: number, path: Path, message: string): Problem {
-    // The counter numbers from 0 when no line has been seen yet.
-    const { line, col } = this.#lines.linePos(offset)
-    return {
-      file: this.file,
-      line: Math.max(line, 1),
-      column: Math.max(col, 1),
-      path: formatPath(path),
-      message,
-    }
+    return { file: this.file, ...this.#lines.position(offset), path: formatPath(path), message }
   }
 
   #read(text: string): void {
     const documents = parseAllDocuments(text, {
-      lineCounter: this.#lines,
       prettyErrors: false,
       // Found below instead, with the path of the key, and without comparing every pair.
       uniqueKeys: false,
@@ -114,7 +97,13 @@ export class SourceDocument {
     }
     if (isAlias(node)) {
       const offset = place.value
-      const value = this.#value(document, node.resolve(document) ?? null, path, place, depth + 1)
+      const target = node.resolve(document)
+      if (target === undefined) {
+        const message = `no anchor above is called \`${node.source}\`, expected \`*name\` after \`&name\``
+        this.problems.push(this.#at(offset, path, message))
+        return null
+      }
+      const value = this.#value(document, target, path, place, depth + 1)
       place.value = offset
       return value
     }
@@ -163,7 +152,7 @@ export class SourceDocument {
       return
     }
     if (Object.hasOwn(object, key)) {
-      const first = this.#lines.linePos(place.below.get(key)!.key)
+      const first = this.#lines.position(place.below.get(key)!.key)
       const message = `${duplicateKey} in line ${first.line}, expected each key once`
       this.problems.push(this.#at(offset, [...path, key], message))
       return

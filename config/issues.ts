@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import type { SourceDocument } from './document.ts'
-import { listWords, type Path } from './problems.ts'
+import { formatPath, listWords, type Path } from './problems.ts'
 import { suggest } from './suggest.ts'
 import type { Problem } from './types.ts'
 
@@ -12,7 +12,10 @@ export function* schemaProblems(
   document: SourceDocument,
   above: Path = [],
 ): Generator<Problem> {
+  const mistyped = new Set(issues.flatMap(mistypedKeys))
   for (const issue of issues) {
+    // A key that is there under a mistyped name is not missing as well.
+    if (mistyped.has(formatPath(issue.path as Path)) && issue.message.startsWith('missing')) continue
     const path = [...above, ...(issue.path as Path)]
     switch (issue.code) {
       case 'unrecognized_keys':
@@ -33,6 +36,14 @@ export function* schemaProblems(
         yield document.problem(path, issue.message)
     }
   }
+}
+
+/** Paths of the keys that unknown ones probably mean. */
+function mistypedKeys(issue: Issue): string[] {
+  if (issue.code !== 'unrecognized_keys') return []
+  const known = issue.message.split(' ')
+  const meant = issue.keys.map((key) => suggest(key, known)).filter((key) => key !== null)
+  return meant.map((key) => formatPath([...(issue.path as Path), key]))
 }
 
 /** Whether the value is not of this form at all, as against being of the form and wrong inside. */

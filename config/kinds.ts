@@ -40,14 +40,18 @@ export function list<T extends z.core.$ZodType>(item: T, what: string, least = 1
 }
 
 /** One of several forms; the message is used when the value has none of their types. */
-export function choice<const T extends readonly z.core.$ZodType[]>(what: string, forms: T) {
-  return z.union(forms, { error: expects(what) })
+export function choice<const T extends readonly z.core.$ZodType[]>(what: string, forms: T, hint?: Hint) {
+  return z.union(forms, { error: expects(what, hint) })
 }
 
 /** One of a few words. */
 export function word<const T extends readonly [string, ...string[]]>(...words: T) {
-  const meant: Hint = (input) => (typeof input === 'string' ? suggest(input, words) : null)
+  const meant = meantWord(words)
   return z.enum(words, { error: expects(words.length > 1 ? `one of ${listWords(words)}` : words[0], meant) })
+}
+
+export function meantWord(words: readonly string[]): Hint {
+  return (input) => (typeof input === 'string' ? suggest(input, words) : null)
 }
 
 export function flag() {
@@ -91,7 +95,7 @@ export function text(what: string, title: string, fits: (text: string) => boolea
 }
 
 // YAML reads 1 and true as number and boolean; where text is wanted, quotes are what is missing.
-function quoted(input: unknown): string | null {
+export function quoted(input: unknown): string | null {
   return typeof input === 'number' || typeof input === 'boolean' ? `"${input}"` : null
 }
 
@@ -114,7 +118,7 @@ const unitNames: Readonly<Record<string, string>> = {
   day: 'd',
 }
 
-function durationMeant(input: unknown): string | null {
+export function durationMeant(input: unknown): string | null {
   if (typeof input === 'number') return input > 0 && Number.isFinite(input) ? `${input}s` : null
   const parts = typeof input === 'string' ? /^\s*([0-9.]+)\s*([a-z]*?)s?\s*$/i.exec(input) : null
   if (parts === null) return null
@@ -175,7 +179,7 @@ export function endpointAddress() {
   return written(what, 'address', parse, addressMeant)
 }
 
-function addressMeant(input: unknown): string | null {
+export function addressMeant(input: unknown): string | null {
   if (typeof input === 'number') return `127.0.0.1:${input}`
   if (typeof input !== 'string') return null
   const bare = input.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '').replace(/\/.*$/, '')
@@ -219,8 +223,8 @@ export function method() {
 }
 
 /** A value or `off`; YAML 1.1 editors like to write `false` for it, which means the same. */
-export function orOff<T extends z.core.$ZodType>(what: string, form: T) {
-  return choice(`${what}, or off`, [form, z.literal('off'), z.literal(false)])
+export function orOff<T extends z.core.$ZodType>(what: string, form: T, hint?: Hint) {
+  return choice(`${what}, or off`, [form, z.literal('off'), z.literal(false)], hint)
 }
 
 /** Text of this pattern, converted by `parse`. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { checkProcess, fileErrorText } from './cross-checks.ts'
 import { SourceDocument } from './document.ts'
@@ -41,11 +41,14 @@ export function loadConfig(file: string): LoadResult {
 function readFile(file: string): Buffer | string {
   const descriptor = openSync(file, 'r')
   try {
-    const stats = fstatSync(descriptor)
-    if (stats.isDirectory()) return 'it is a folder, expected a configuration file'
-    if (stats.size > maxFileBytes) return tooLarge
-    const bytes = readFileSync(descriptor)
-    return bytes.length > maxFileBytes ? tooLarge : bytes
+    if (fstatSync(descriptor).isDirectory()) return 'it is a folder, expected a configuration file'
+    // In steps, because a pipe or a device does not say how much will come.
+    const bytes = Buffer.alloc(maxFileBytes + 1)
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(descriptor, bytes, length, bytes.length - length, null)
+    }
+    return length > maxFileBytes ? tooLarge : bytes.subarray(0, length)
   } finally {
     closeSync(descriptor)
   }
@@ -59,7 +62,8 @@ const tooLarge = 'the file is larger than 4 MiB, expected a configuration of som
  */
 export function parseConfig(text: string, fileName: string, baseDir: string): LoadResult {
   if (Buffer.byteLength(text) > maxFileBytes) return failed(fileName, tooLarge)
-  const document = new SourceDocument(text, fileName)
+  // Without the byte order mark, so that columns are those an editor shows.
+  const document = new SourceDocument(text.replace(/^\ufeff/, ''), fileName)
   const problems: Problem[] = [...document.problems]
   const warnings: Problem[] = []
   const { data } = document

@@ -42,9 +42,16 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (typeof value === 'object') return 'a mapping'
   if (value === '') return 'an empty string'
-  const text =
-    typeof value === 'string' ? JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"') : String(value)
+  const text = typeof value === 'string' ? showText(value) : String(value)
   return `\`${text.length > 60 ? `${text.slice(0, 57)}...` : text}\``
+}
+
+/** Escaped to one line; in quotes only where it would look like a number or another plain value. */
+function showText(text: string): string {
+  const quoted = JSON.stringify(text)
+  return /^(true|false|null)$/.test(text) || !Number.isNaN(Number(text))
+    ? quoted
+    : quoted.slice(1, -1).replaceAll('\\"', '"')
 }
 
 /** `a`, `a or b`, `a, b or c`. */

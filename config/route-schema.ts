@@ -29,22 +29,25 @@ const fieldValue = () =>
     (input) => /^[\t\x20-\x7e\x80-\uffff]*$/.test(input) && input.trim() === input,
   )
 
-const headerMatch = kind.choice('the text of a header, or a mapping with exact, prefix or present', [
-  fieldValue(),
-  kind.mapping({
-    exact: fieldValue().optional().describe('The whole value.'),
-    prefix: fieldValue().optional().describe('How the value begins.'),
-    present: kind.flag().optional().describe('`true`: the header is there; `false`: it is not.'),
-  }),
-])
+const headerMatch = kind.choice(
+  'the text of a header, or a mapping with exact, prefix or present',
+  [
+    fieldValue(),
+    kind.mapping({
+      exact: fieldValue().optional().describe('The whole value.'),
+      prefix: fieldValue().optional().describe('How the value begins.'),
+      present: kind.flag().optional().describe('`true`: the header is there; `false`: it is not.'),
+    }),
+  ],
+  kind.quoted,
+)
 
 export const matchSchema = kind.mapping({
   authority: kind
     .parsed(
-      'a host such as greeter.mesh, with a port if only that one counts, or *.mesh',
+      'a host such as greeter.mesh, with a port if only that one counts, or *.mesh (no key for every host)',
       'authority',
       parseAuthority,
-      (input) => (input === '*' ? 'no authority key at all' : null),
     )
     .optional()
     .describe(
@@ -119,7 +122,7 @@ export const routeSchema = kind.mapping({
     )
     .describe('Where the request goes: an upstream, or several with weights that share the requests out.'),
   timeout: kind
-    .orOff('a duration such as 500ms, 2s or 5m', kind.duration())
+    .orOff('a duration such as 500ms, 2s or 5m', kind.duration(), kind.durationMeant)
     .prefault('15s')
     .describe(
       'Longest time from the request to the end of the response. `off` for gRPC streams and other long responses: a stream that lives longer is ended with DEADLINE_EXCEEDED.',

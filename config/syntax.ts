@@ -15,12 +15,27 @@ const messages: Partial<Record<ErrorCode, string>> = {
   MULTIPLE_DOCS: 'a second document begins here, expected one document in the file',
   RESOURCE_EXHAUSTION: 'nested too deeply to be read, expected a few levels',
   TAB_AS_INDENT: 'a tab is used for indentation, expected spaces',
+  UNEXPECTED_TOKEN:
+    'unexpected text, expected the end of the value, or the next key or item in a line of its own',
   TAG_RESOLVE_FAILED: 'unknown tag or a value that does not fit it, expected a value without a tag',
 }
 
+/** For codes with several causes: what the parser's sentence contains, and the words here. */
+const causes: readonly (readonly [RegExp, string])[] = [
+  [
+    /must be sufficiently indented and end with/,
+    'a `[` or `{` is not closed, or what is in it is not indented',
+  ],
+  [/item without - indicator/, 'a key or value inside a list lacks its `- `, or is indented wrongly'],
+  [
+    /Missing , (or|between)/,
+    'a comma is missing inside `[...]` or `{...}`; text with brackets in it needs quotes',
+  ],
+]
+
 /** What to tell the user for an error of the YAML parser. */
 export function syntaxMessage(code: ErrorCode, parserMessage: string): string {
-  const message = messages[code]
+  const message = causes.find(([sentence]) => sentence.test(parserMessage))?.[1] ?? messages[code]
   if (message !== undefined) return `not valid YAML: ${message}`
   const sentence = parserMessage.replace(/\s+/g, ' ').trim()
   return `not valid YAML: ${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`

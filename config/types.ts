@@ -279,7 +279,7 @@ export interface Problem {
   readonly file: string
   /** From 1. */
   readonly line: number
-  /** From 1, in characters. */
+  /** From 1, in UTF-16 units. */
   readonly column: number
   /** Such as `listeners[0].routes[1].upstream`; empty for the file as a whole. */
   readonly path: string

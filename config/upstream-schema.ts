@@ -1,32 +1,44 @@
 import { z } from 'zod'
 import * as kind from './kinds.ts'
+import { listWords } from './problems.ts'
 import { isHostName, isPath, parseStatusRange } from './values.ts'
 
-const endpointSchema = kind.choice('an address such as 10.0.0.1:8080, or a mapping with an address', [
-  kind.endpointAddress(),
-  kind.mapping({
-    address: kind.endpointAddress().describe('Host and port.'),
-    weight: kind
-      .wholeNumber(1, 1000)
-      .prefault(1)
-      .describe('Its share of the requests, relative to the other endpoints.'),
-    zone: kind
-      .text('the name of a zone such as eu-1a', 'name', (input) => /^[A-Za-z0-9._-]{1,63}$/.test(input))
-      .optional()
-      .describe('Where it runs.'),
-    priority: kind
-      .wholeNumber(0, 100)
-      .prefault(0)
-      .describe('Endpoints with 0 are used first, those with 1 when too few of them are healthy, and so on.'),
-  }),
-])
+const endpointSchema = kind.choice(
+  'an address such as 10.0.0.1:8080, or a mapping with an address',
+  [
+    kind.endpointAddress(),
+    kind.mapping({
+      address: kind.endpointAddress().describe('Host and port.'),
+      weight: kind
+        .wholeNumber(1, 1000)
+        .prefault(1)
+        .describe('Its share of the requests, relative to the other endpoints.'),
+      zone: kind
+        .text('the name of a zone such as eu-1a', 'name', (input) => /^[A-Za-z0-9._-]{1,63}$/.test(input))
+        .optional()
+        .describe('Where it runs.'),
+      priority: kind
+        .wholeNumber(0, 100)
+        .prefault(0)
+        .describe(
+          'Endpoints with 0 are used first, those with 1 when too few of them are healthy, and so on.',
+        ),
+    }),
+  ],
+  kind.addressMeant,
+)
 
-const policy = () => kind.word('round-robin', 'weighted', 'random', 'least-request')
+const policies = ['round-robin', 'weighted', 'random', 'least-request'] as const
+const policy = () => kind.word(...policies)
 
-const balanceSchema = kind.choice('a policy such as least-request, or a mapping with a policy', [
-  policy(),
-  kind.mapping({ policy: policy().prefault('least-request').describe('How an endpoint is picked.') }),
-])
+const balanceSchema = kind.choice(
+  `one of ${listWords(policies)}, or a mapping with a policy`,
+  [
+    policy(),
+    kind.mapping({ policy: policy().prefault('least-request').describe('How an endpoint is picked.') }),
+  ],
+  kind.meantWord(policies),
+)
 
 const tlsSchema = kind.mapping({
   mode: kind
@@ -78,6 +90,7 @@ const healthSchema = kind.mapping({
             kind.list(statusRange, 'a list of status codes or ranges such as [200-299]'),
             statusRange.transform((range) => [range]),
           ])
+          .meta({ title: 'list of status codes and ranges' })
           .prefault(['200-299'])
           .describe('Status codes that mean healthy, as a list of codes and ranges.'),
       },
@@ -116,20 +129,23 @@ const healthSchema = kind.mapping({
   jitter: kind.percent().prefault('10%').describe('By how much each interval varies at random.'),
 })
 
-const outlierSchema = kind.mapping({
-  consecutive: kind
-    .wholeNumber(1, 1000)
-    .prefault(5)
-    .describe('Failed requests in a row until the endpoint is ejected.'),
-  eject: kind
-    .duration()
-    .prefault('30s')
-    .describe('Time out for the first ejection; each further one takes longer.'),
-  maxEjected: kind
-    .percent()
-    .prefault('50%')
-    .describe('Largest share of the endpoints that may be ejected at once; one always may.'),
-})
+const outlierSchema = kind.mapping(
+  {
+    consecutive: kind
+      .wholeNumber(1, 1000)
+      .prefault(5)
+      .describe('Failed requests in a row until the endpoint is ejected.'),
+    eject: kind
+      .duration()
+      .prefault('30s')
+      .describe('Time out for the first ejection; each further one takes longer.'),
+    maxEjected: kind
+      .percent()
+      .prefault('50%')
+      .describe('Largest share of the endpoints that may be ejected at once; one always may.'),
+  },
+  'a mapping such as { consecutive: 5 }, or {} for the defaults',
+)
 
 export const upstreamSchema = kind.mapping({
   protocol: kind
