@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
-import { createServer as createHttp2Server } from 'node:http2'
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2'
 import { createServer as createTcpServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { HttpProbe } from '../../../../proxy/balance/health-check/http-probe.ts'
@@ -31,18 +31,11 @@ t.test('HTTP/1.1: the expected status passes, and the connection is kept', async
     response.end('fine')
   })
   const probe = probeOf(t)
-  for (let i = 0; i < 3; i++) t.same(await check(probe, at2(port)), { ok: true, detail: 'status 200' })
+  const endpoint = at(port)
+  for (let i = 0; i < 3; i++) t.same(await check(probe, endpoint), { ok: true, detail: 'status 200' })
   t.same(seen, Array(3).fill(`GET /healthz 127.0.0.1:${port} pillion-health`))
   t.equal(connections(), 1)
 })
-
-const kept = new Map<number, ReturnType<typeof at>>()
-/** The same endpoint object for the same port: connections are kept by endpoint. */
-function at2(port: number) {
-  const endpoint = kept.get(port) ?? at(port)
-  kept.set(port, endpoint)
-  return endpoint
-}
 
 t.test('another status fails and says what was expected', async (t) => {
   const { port } = await http1Server(t, (_request, response) => {
@@ -122,7 +115,7 @@ t.test('HTTP/2 without TLS', async (t) => {
 
 t.test('HTTP/2: GOAWAY between two checks means a new connection, not a failure', async (t) => {
   const server = createHttp2Server((_request, response) => response.end())
-  const sessions: import('node:http2').ServerHttp2Session[] = []
+  const sessions: ServerHttp2Session[] = []
   server.on('session', (session) => sessions.push(session))
   const port = await listen(t, server)
   const probe = probeOf(t, { protocol: 'h2' })
