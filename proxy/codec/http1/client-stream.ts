@@ -1,0 +1,76 @@
+import type { Added } from '../../message/added.ts'
+import type { Head } from '../../message/head.ts'
+import { type Reason, reasons } from '../../message/reason.ts'
+import type { MessageSink, MessageSource } from '../../message/stream.ts'
+import type { Http1ClientConnection } from './client-connection.ts'
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './head-record.ts'
+import { headFailure, SHAPE_BARE, SHAPE_CHUNKED, SHAPE_EMPTY, SHAPE_PLAIN, writeHead } from './head-writer.ts'
+import { OUT_BODY, OUT_DEAD, OUT_DONE, OUT_HEAD, OutgoingStream } from './outgoing.ts'
+
+/** One request that is written and the response that is read for it. */
+export class Http1ClientStream extends OutgoingStream {
+  readonly connection: Http1ClientConnection
+  /** The request's method is HEAD: its response has no body. */
+  headRequest: boolean
+
+  constructor(connection: Http1ClientConnection, receiver: MessageSink, source: MessageSource) {
+    super(connection.transport, receiver, source)
+    this.connection = connection
+    this.headRequest = false
+  }
+
+  head(head: Head, added: Added | null, end: boolean): void {
+    if (this.out !== OUT_HEAD) return
+    let shape = SHAPE_PLAIN
+    if (end) {
+      if (head.contentLength > 0) return this.#unsendable('a body shorter than its content-length')
+      // RFC 9110 §8.6: methods that define a body say so when there is none.
+      const method = head.method
+      const defined = method === 'POST' || method === 'PUT' || method === 'PATCH'
+      shape = defined || head.contentLength === 0 ? SHAPE_EMPTY : SHAPE_BARE
+      this.framing = BODY_NONE
+    } else if (head.contentLength >= 0) {
+      this.framing = BODY_LENGTH
+      this.remaining = head.contentLength
+    } else {
+      this.framing = BODY_CHUNKED
+      shape = SHAPE_CHUNKED
+    }
+    this.headRequest = head.method === 'HEAD'
+    if (!writeHead(this.transport, head, shape, added)) return this.#unsendable(headFailure)
+    this.out = end ? OUT_DONE : OUT_BODY
+    this.connection.requestBegun()
+  }
+
+  /** Nothing was written, so only the request is lost. */
+  #unsendable(detail: string): void {
+    const receiver = this.receiver
+    this.kill()
+    this.connection.released(this)
+    receiver?.reset(reasons.badRequest.with(detail))
+  }
+
+  reset(reason: Reason): void {
+    if (this.out !== OUT_DEAD) this.connection.given(this, reason)
+  }
+
+  cancel(reason: Reason): void {
+    if (this.out !== OUT_DEAD) this.connection.given(this, reason)
+  }
+
+  credit(bytes: number): void {
+    this.connection.creditedBy(this, bytes)
+  }
+
+  protected sent(): void {
+    // The connection looks at `out` when the response is complete.
+  }
+
+  protected contradiction(detail: string): void {
+    this.connection.fail(reasons.badRequest.with(detail))
+  }
+
+  protected takesTrailers(): boolean {
+    return true
+  }
+}

@@ -1,0 +1,221 @@
+import { Fields } from '../../message/fields.ts'
+import { Head, parseContentLength } from '../../message/head.ts'
+import { type Reason, reasons } from '../../message/reason.ts'
+import { INCOMPLETE, section, TOO_MANY_FIELDS, trimOws } from './field-section.ts'
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type HeadParser, HeadRecord } from './head-record.ts'
+import type { Http1Limits } from './limits.ts'
+import { CR, HOST_OCTET, LF, SP, TARGET_OCTET, TOKEN_LOWER } from './octets.ts'
+import { VERSION_NOT_SUPPORTED } from './reasons.ts'
+
+/** Methods in use are a handful of letters; longer ones are somebody's attempt. */
+const MAX_METHOD = 32
+const FAILED = -1
+const VERSION = Buffer.from('HTTP/1.', 'latin1')
+/** Codings that exist (RFC 9112 §7) and that this proxy does not undo: 501, where nonsense gets 400. */
+const OTHER_CODINGS = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress', 'br', 'zstd'])
+
+/** Reads request heads (RFC 9112 §3, §5, §6) strictly: whatever could be read in two ways is refused. */
+export class RequestHeadParser implements HeadParser {
+  record: HeadRecord | null = null
+  /** Why `parse` returned -1. */
+  failed: Reason = reasons.badRequest
+  readonly #scheme: string
+  readonly #limits: Http1Limits
+
+  /** `scheme` is what the listener serves, "http" or "https". */
+  constructor(scheme: string, limits: Http1Limits) {
+    this.#scheme = scheme
+    this.#limits = limits
+  }
+
+  parse(octets: Buffer, from: number, to: number): number {
+    const limits = this.#limits
+    const end = Math.min(to, from + limits.headBytes)
+    let i = from
+    while (i < end && TOKEN_LOWER[octets[i] as number] !== 0) i++
+    const methodTo = i
+    if (methodTo - from > MAX_METHOD) return this.#bad('a method of more than 32 characters')
+    if (i === end) return this.#incomplete(from, to)
+    if (octets[i] !== SP || i === from)
+      return this.#bad('the request line does not start with a method and a space')
+    const targetFrom = ++i
+    while (i < end && TARGET_OCTET[octets[i] as number] === 1) i++
+    const targetTo = i
+    if (targetTo - targetFrom > limits.targetBytes) {
+      return this.#fail(reasons.uriTooLong.with(`more than ${limits.targetBytes} bytes`))
+    }
+    if (i === end) return this.#incomplete(from, to)
+    if (octets[i] !== SP || i === targetFrom) return this.#badTarget(octets[i] as number, i === targetFrom)
+    i++
+    for (let k = 0; k < 7; k++, i++) {
+      if (i === end) return this.#incomplete(from, to)
+      if (octets[i] !== VERSION[k]) return this.#badVersion(octets, i - k, end)
+    }
+    if (i + 2 >= end) return this.#incomplete(from, to)
+    const minor = (octets[i] as number) - 0x30
+    if (minor !== 0 && minor !== 1) return this.#badVersion(octets, i - 7, end)
+    if (octets[i + 1] !== CR || octets[i + 2] !== LF)
+      return this.#bad('the request line does not end in CRLF')
+    i = section.scan(octets, i + 3, end, limits.fields)
+    if (i <= 0) {
+      if (i === INCOMPLETE) return this.#incomplete(from, to)
+      if (i === TOO_MANY_FIELDS) return this.#fail(reasons.headTooLarge.with(section.detail))
+      return this.#bad(section.detail)
+    }
+    const text = octets.toString('latin1', from, i)
+    section.collect(text, from)
+    const method = text.substring(0, methodTo - from)
+    const target = text.substring(targetFrom - from, targetTo - from)
+    return this.#build(method, target, minor === 0) ? i : FAILED
+  }
+
+  #build(method: string, target: string, http10: boolean): boolean {
+    if (method === 'CONNECT') return this.#refuse(reasons.notImplemented.with('method CONNECT'))
+    if (section.hosts > 1) return this.#refuseBad('more than one Host field')
+    if (section.hosts === 0 && !http10) return this.#refuseBad('no Host field')
+    let authority = section.host ?? ''
+    if (!isHost(authority)) return this.#refuseBad('the Host field is not a host with an optional port')
+    let path = target
+    if (target.charCodeAt(0) !== 0x2f) {
+      if (target !== '*') {
+        const absolute = /^https?:\/\/([^/?]+)(.*)$/i.exec(target)
+        const named = absolute === null ? '' : (absolute[1] as string)
+        if (named === '' || !isHost(named))
+          return this.#refuseBad('the request target is no path and no http URL')
+        // RFC 9112 §3.2.2 lets the target win; where both decide, they have to agree.
+        if (section.hosts === 1 && named.toLowerCase() !== authority.toLowerCase()) {
+          return this.#refuseBad('the Host field differs from the request target')
+        }
+        authority = named
+        path = pathOf((absolute as RegExpExecArray)[2] as string, method)
+      } else if (method !== 'OPTIONS') {
+        return this.#refuseBad('the request target * goes with OPTIONS only')
+      }
+    }
+    let framing = BODY_NONE
+    let length = -1
+    if (section.transferEncodings > 0) {
+      if (!this.#codingAccepted(http10)) return false
+      framing = BODY_CHUNKED
+    } else if (section.contentLengths > 0) {
+      length = section.contentLengths === 1 ? parseContentLength(section.contentLength) : -2
+      if (length < 0) return this.#refuseBad('Content-Length is not one decimal number')
+      if (length > 0) framing = BODY_LENGTH
+    }
+    let expectContinue = false
+    if (section.expect !== null) {
+      if (section.expect.toLowerCase() !== '100-continue') {
+        return this.#refuse(reasons.expectationFailed.with(section.expect.slice(0, 64)))
+      }
+      // RFC 9110 §10.1.1: of no effect in HTTP/1.0 and without content.
+      expectContinue = !http10 && framing !== BODY_NONE
+      if (!expectContinue) dropExpect()
+    }
+    const head = new Head(
+      method,
+      this.#scheme,
+      authority,
+      path,
+      0,
+      new Fields(section.names, section.values),
+      length,
+      section.grpc,
+    )
+    const keepAlive = !section.close && (!http10 || section.keepAlive)
+    this.record = new HeadRecord(head, http10, keepAlive, framing, expectContinue, section.teTrailers)
+    return true
+  }
+
+  /** RFC 9112 §6.1 and §6.3: one coding, chunked, in HTTP/1.1, without Content-Length. */
+  #codingAccepted(http10: boolean): boolean {
+    if (http10) return this.#refuseBad('Transfer-Encoding in HTTP/1.0')
+    if (section.contentLengths > 0) return this.#refuseBad('both Transfer-Encoding and Content-Length')
+    if (section.transferEncodings > 1) return this.#refuseBad('more than one Transfer-Encoding field')
+    const value = (section.transferEncoding as string).toLowerCase()
+    if (value === 'chunked') return true
+    const codings = value.split(',').map(trimOws)
+    if (codings.pop() === 'chunked' && codings.every((coding) => OTHER_CODINGS.has(coding))) {
+      return this.#refuse(reasons.notImplemented.with(`Transfer-Encoding ${codings.join(', ')}`))
+    }
+    return this.#refuseBad('Transfer-Encoding is not chunked')
+  }
+
+  #incomplete(from: number, to: number): number {
+    if (to - from < this.#limits.headBytes) return INCOMPLETE
+    return this.#fail(reasons.headTooLarge.with(`more than ${this.#limits.headBytes} bytes`))
+  }
+
+  #badTarget(octet: number, empty: boolean): number {
+    if (empty && octet === SP) return this.#bad('two spaces before the request target')
+    if (octet === 0x23) return this.#bad('# in the request target')
+    if (octet === CR || octet === LF)
+      return this.#bad('the request line does not end in HTTP/1.1 or HTTP/1.0')
+    return this.#bad(`octet 0x${octet.toString(16).padStart(2, '0')} in the request target`)
+  }
+
+  #badVersion(octets: Buffer, from: number, end: number): number {
+    const text = octets.toString('latin1', from, Math.min(end, from + 8))
+    if (/^HTTP\/\d\.\d$/.test(text)) return this.#fail(VERSION_NOT_SUPPORTED.with(text))
+    return this.#bad('the request line does not end in HTTP/1.1 or HTTP/1.0')
+  }
+
+  #fail(reason: Reason): number {
+    this.failed = reason
+    return FAILED
+  }
+
+  #bad(detail: string): number {
+    return this.#fail(reasons.badRequest.with(detail))
+  }
+
+  #refuse(reason: Reason): boolean {
+    this.failed = reason
+    return false
+  }
+
+  #refuseBad(detail: string): boolean {
+    return this.#refuse(reasons.badRequest.with(detail))
+  }
+}
+
+function pathOf(rest: string, method: string): string {
+  if (rest === '') return method === 'OPTIONS' ? '*' : '/'
+  return rest.charCodeAt(0) === 0x2f ? rest : `/${rest}`
+}
+
+function dropExpect(): void {
+  for (let at = section.names.indexOf('expect'); at >= 0; at = section.names.indexOf('expect')) {
+    section.names.splice(at, 1)
+    section.values.splice(at, 1)
+  }
+}
+
+/** uri-host [ ":" port ] of RFC 9110 §7.2, or empty. */
+function isHost(text: string): boolean {
+  let colon = -1
+  let bracket = -1
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f || HOST_OCTET[code] === 0) return false
+    if (code === 0x3a) colon = i
+    else if (code === 0x5d) bracket = i
+    else if (code === 0x5b && i !== 0) return false
+  }
+  const ipLiteral = text.charCodeAt(0) === 0x5b
+  if (ipLiteral) {
+    if (bracket < 2) return false
+    if (colon < bracket) return bracket === text.length - 1
+    return colon === bracket + 1 && isPort(text, colon + 1)
+  }
+  if (bracket >= 0) return false
+  return colon < 0 || (colon > 0 && text.indexOf(':') === colon && isPort(text, colon + 1))
+}
+
+function isPort(text: string, from: number): boolean {
+  if (text.length - from > 5) return false
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code < 0x30 || code > 0x39) return false
+  }
+  return true
+}

@@ -1,0 +1,318 @@
+import { Timer, type TimerWheel } from '../../base/timer-wheel.ts'
+import { atTurnEnd, type TurnEnd } from '../../base/turn.ts'
+import { NO_FIELDS } from '../../message/fields.ts'
+import { type Reason, reasons } from '../../message/reason.ts'
+import type { Protocol, RequestAcceptor, ServerSession } from '../../message/session.ts'
+import type { Transport } from '../transport.ts'
+import { Http1Connection } from './connection.ts'
+import { writeErrorReply } from './error-reply.ts'
+import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type HeadRecord } from './head-record.ts'
+import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS, type Http1Limits, type ServerTimeouts } from './limits.ts'
+import { CR, LF } from './octets.ts'
+import { OUT_DONE, OUT_HEAD } from './outgoing.ts'
+import { RequestHeadParser } from './request-head.ts'
+import { Http1ServerStream } from './server-stream.ts'
+import { Silence } from './silence.ts'
+
+export interface Http1ServerOptions {
+  /** What requests get as their scheme. */
+  readonly scheme: 'http' | 'https'
+  readonly acceptor: RequestAcceptor
+  readonly wheel: TimerWheel
+  readonly limits?: Http1Limits
+  readonly timeouts?: ServerTimeouts
+  /** Written as `server` in the replies that the codec itself makes; none by default. */
+  readonly serverName?: string
+  /** The connection is gone. */
+  readonly onClosed?: (session: Http1ServerConnection) => void
+  /** The codec itself turned input away, for metrics and logs. */
+  readonly onRefused?: (reason: Reason) => void
+}
+
+// Phases.
+/** Between requests, or within a head. */
+const HEAD = 0
+/** Within the body of the request under way. */
+const BODY = 1
+/** The request was read, the response is not complete: pipelined input waits. */
+const WAIT = 2
+/** FIN is sent; input is thrown away until the peer closes too (RFC 9112 §9.6). */
+const LINGER = 3
+const CLOSED = 4
+
+/** How long a peer that was sent FIN may take to close, in milliseconds. */
+const LINGER_MS = 2000
+/** How long a draining connection waits for a request that may be on its way, in milliseconds. */
+const DRAIN_IDLE_MS = 1000
+
+/**
+ * The server role of HTTP/1.1 and 1.0: one exchange at a time, pipelined requests in order.
+ *
+ *     HEAD --head read--> BODY --body read--> WAIT --response written--> HEAD
+ *     BODY --response written--> BODY, throwing away up to `drainBytes` --> HEAD
+ *     any --error, Connection: close--> LINGER --peer closed--> CLOSED
+ *
+ * The sockets must allow half-open, so that a caller's FIN behind its request does not cost it the response. Whoever
+ * makes the connection starts the transport.
+ */
+export class Http1ServerConnection extends Http1Connection implements ServerSession, TurnEnd {
+  readonly protocol: Protocol = 'http1'
+  /** Responses from now on say `connection: close`. */
+  draining = false
+  /** Requests read on this connection. */
+  requests = 0
+  readonly #options: Http1ServerOptions
+  readonly #timer: Timer
+  readonly #silence: Silence
+  #phase = HEAD
+  #stream: Http1ServerStream | null = null
+  #consuming = false
+  #scheduled = false
+  /** An empty line was skipped before the request line. */
+  #blankLine = false
+  /** The peer sent FIN. */
+  #inputEnded = false
+  /** Bytes of the request thrown away behind its response. */
+  #thrownAway = 0
+
+  constructor(transport: Transport, options: Http1ServerOptions) {
+    const limits = options.limits ?? DEFAULT_LIMITS
+    super(transport, limits, new RequestHeadParser(options.scheme, limits))
+    this.#options = options
+    const timeouts = options.timeouts ?? DEFAULT_SERVER_TIMEOUTS
+    this.#silence = new Silence(timeouts)
+    this.#timer = new Timer(this, 0)
+    options.wheel.arm(this.#timer, this.#silence.period)
+  }
+
+  get active(): number {
+    return this.#stream === null ? 0 : 1
+  }
+
+  protected consume(octets: Buffer, from: number, to: number): number {
+    let at = from
+    this.#consuming = true
+    while (at < to) {
+      if (this.#phase === HEAD) {
+        if (octets[at] === CR && !this.#blankLine) {
+          // RFC 9112 §2.2: some callers send CRLF behind a body.
+          if (at + 1 === to) break
+          if (octets[at + 1] === LF) {
+            this.#blankLine = true
+            at += 2
+            continue
+          }
+        }
+        const next = this.readHead(octets, at, to)
+        if (next === 0) break
+        if (next < 0) this.fail(this.parser.failed)
+        else this.#begin(this.record as HeadRecord)
+        at = next < 0 ? to : next
+      } else if (this.#phase === BODY) {
+        at = this.body.next(octets, at, to)
+        if (this.body.failure !== null) this.fail(reasons.badRequest.with(this.body.failure))
+        else this.#deliver(octets)
+      } else if (this.#phase === WAIT) break
+      else at = to
+    }
+    this.#consuming = false
+    // Part of a head that will never be complete needs no answer: nobody asked anything.
+    if (this.#inputEnded && this.#phase === HEAD) this.#linger()
+    return at
+  }
+
+  #begin(record: HeadRecord): void {
+    const stream = new Http1ServerStream(this, record)
+    const end = record.framing === BODY_NONE
+    this.#stream = stream
+    this.#blankLine = false
+    this.requests++
+    this.#phase = end ? WAIT : BODY
+    if (!end) this.body.begin(record.framing, record.head.contentLength)
+    this.#options.acceptor.request(stream, record.head, end)
+  }
+
+  #deliver(octets: Buffer): void {
+    const stream = this.#stream as Http1ServerStream
+    const body = this.body
+    const bytes = body.to - body.from
+    const done = body.done
+    if (bytes === 0 && !done) return
+    const answered = stream.out === OUT_DONE
+    if (answered) {
+      this.#thrownAway += bytes
+      if (this.#thrownAway > this.limits.drainBytes) return this.#finish(stream)
+    } else this.handedOn(bytes)
+    if (done) {
+      this.#phase = WAIT
+      stream.incomingDone = true
+    }
+    const receiver = stream.receiver
+    if (receiver !== null) {
+      if (done && body.trailers !== NO_FIELDS) {
+        const trailers = body.trailers
+        if (bytes > 0) receiver.data(octets, body.from, body.to, false)
+        stream.receiver?.trailers(trailers)
+      } else receiver.data(octets, body.from, body.to, done)
+    } else if (!answered) this.credited(bytes)
+    if (done && answered && this.#stream === stream) this.#next()
+  }
+
+  /** The response of `stream` is written. */
+  responseSent(stream: Http1ServerStream): void {
+    if (stream !== this.#stream) return
+    if (!stream.keepAlive) this.#finish(stream)
+    else if (stream.incomingDone) this.#next()
+    else if (this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes)
+      this.#finish(stream)
+    else {
+      this.#thrownAway = 0
+      this.forgetCredit()
+    }
+  }
+
+  #next(): void {
+    this.#stream = null
+    this.#phase = HEAD
+    this.forgetCredit()
+    if (this.#consuming) return
+    if (this.kept > 0) {
+      if (!this.#scheduled) atTurnEnd(this)
+      this.#scheduled = true
+    } else if (this.#inputEnded) this.#linger()
+  }
+
+  /** The next pipelined request: later in the turn, so that exchanges never nest. */
+  turnEnd(): void {
+    this.#scheduled = false
+    this.consumeKept()
+    if (this.#inputEnded && this.#phase === HEAD) this.#linger()
+  }
+
+  /** The exchange is over and so is the connection, after what was written has left. */
+  #finish(stream: Http1ServerStream): void {
+    const receiver = stream.incomingDone ? null : stream.receiver
+    stream.kill()
+    this.#stream = null
+    this.#linger()
+    receiver?.reset(reasons.downstreamClosed.with('the response was complete before the request'))
+  }
+
+  #linger(): void {
+    if (this.#phase >= LINGER) return
+    this.#phase = LINGER
+    if (!this.#consuming) this.unpause()
+    else this.forgetCredit()
+    this.transport.end()
+    this.#options.wheel.arm(this.#timer, LINGER_MS)
+  }
+
+  /** Ends the exchange under way, if any, and the connection; with a reply when none was begun. */
+  fail(reason: Reason): void {
+    if (this.#phase >= LINGER) return
+    const stream = this.#stream
+    const out = stream === null ? OUT_HEAD : stream.out
+    const receiver = stream === null ? null : stream.receiver
+    stream?.kill()
+    this.#stream = null
+    this.#options.onRefused?.(reason)
+    if (out === OUT_HEAD) writeErrorReply(this.transport, reason, this.#options.serverName ?? '')
+    if (out === OUT_HEAD || out === OUT_DONE) this.#linger()
+    else this.#abort(stream as Http1ServerStream)
+    receiver?.reset(reason)
+  }
+
+  #abort(stream: Http1ServerStream): void {
+    this.#phase = CLOSED
+    this.#options.wheel.disarm(this.#timer)
+    this.abort(stream.framing === BODY_CLOSE)
+  }
+
+  /** The exchange gave `stream` up. */
+  given(stream: Http1ServerStream, _reason: Reason): void {
+    if (stream !== this.#stream) return
+    if (stream.out === OUT_DONE) {
+      // The response has left; only the rest of the request is of no interest.
+      stream.receiver = null
+      stream.source = null
+      return
+    }
+    stream.kill()
+    this.#stream = null
+    this.#abort(stream)
+  }
+
+  readEnd(): void {
+    this.#inputEnded = true
+    if (this.#phase === BODY) {
+      const stream = this.#stream as Http1ServerStream
+      const answered = stream.out === OUT_DONE
+      const receiver = stream.receiver
+      stream.kill()
+      this.#stream = null
+      if (answered) this.#linger()
+      else this.#abort(stream)
+      receiver?.reset(reasons.downstreamClosed.with('in the middle of its request'))
+    } else if (this.#phase === HEAD && !this.#scheduled) this.#linger()
+  }
+
+  drained(): void {
+    this.#stream?.drained()
+  }
+
+  closed(error: Error | null): void {
+    this.#phase = CLOSED
+    this.#options.wheel.disarm(this.#timer)
+    const stream = this.#stream
+    this.#stream = null
+    if (stream !== null) {
+      const receiver = stream.receiver
+      stream.kill()
+      const code = error === null ? '' : ((error as NodeJS.ErrnoException).code ?? error.message)
+      receiver?.reset(code === '' ? reasons.downstreamClosed : reasons.downstreamClosed.with(code))
+    }
+    this.dropKept()
+    this.#options.onClosed?.(this)
+  }
+
+  drain(): void {
+    if (this.draining) return
+    this.draining = true
+    if (this.#phase === HEAD && this.kept === 0) this.#options.wheel.arm(this.#timer, DRAIN_IDLE_MS)
+  }
+
+  close(reason: Reason): void {
+    if (this.#phase === CLOSED) return
+    const stream = this.#stream
+    if (stream === null) {
+      this.#linger()
+      return
+    }
+    const receiver = stream.receiver
+    stream.kill()
+    this.#stream = null
+    this.#abort(stream)
+    receiver?.reset(reason)
+  }
+
+  /** Looks whether anything happened since the last time; nothing is armed per request. */
+  expired(): void {
+    if (this.#phase === CLOSED) return
+    const socket = this.transport.socket
+    const waiting = socket.writableLength
+    const silence = this.#silence
+    if (this.#phase === LINGER) {
+      if (waiting === 0 || silence.stalled(waiting)) this.transport.destroy()
+    } else {
+      const partial = this.#phase === HEAD && this.kept > 0
+      silence.observe(this.requests * 8 + this.#phase * 2 + (partial ? 1 : 0))
+      if (silence.stalled(waiting))
+        this.close(reasons.timeout.with('the caller takes no more of the response'))
+      else if (partial && silence.head()) this.fail(reasons.requestTimeout)
+      else if (this.#phase === HEAD && !partial && (this.draining || silence.idle())) this.#linger()
+    }
+    if (this.#phase !== CLOSED && !socket.destroyed && this.#timer.due < 0) {
+      this.#options.wheel.arm(this.#timer, silence.period)
+    }
+  }
+}
