@@ -19,8 +19,13 @@ export function checkProcess(root: Part, baseDir: string, problem: Report, warni
   checkTrustDomains(root, warning)
 }
 
+interface Bound {
+  readonly address: Address
+  readonly path: Path
+}
+
 function checkAddresses(root: Part, problem: Report): void {
-  const bound: { readonly address: Address; readonly path: Path }[] = []
+  const ports = new Map<number, Map<string, Bound>>()
   const servers: [Part, string][] = [
     [root.get('admin'), defaultAdminAddress],
     [root.get('metrics'), defaultMetricsAddress],
@@ -35,20 +40,18 @@ function checkAddresses(root: Part, problem: Report): void {
   for (const [part, written] of places) {
     const address = parseAddress(written)
     if (address === null || address.port === 0) continue
-    const other = bound.find((earlier) => collide(earlier.address, address))
-    bound.push({ address, path: part.path })
+    const hosts = ports.get(address.port) ?? new Map<string, Bound>()
+    ports.set(address.port, hosts)
+    const host = bindHost(address.host)
+    const [anyOther] = hosts.values()
+    const other = host === '*' ? anyOther : (hosts.get(host) ?? hosts.get('*'))
+    if (!hosts.has(host)) hosts.set(host, { address, path: part.path })
     if (other === undefined) continue
     const same = other.address.text === address.text ? '' : ` (${other.address.text})`
     // The one that the file names is the one that can be changed there.
     const [at, taken] = part.exists ? [part.path, other.path] : [other.path, part.path]
     problem(at, `${address.text} is taken by ${formatPath(taken)}${same}, expected another port`)
   }
-}
-
-function collide(a: Address, b: Address): boolean {
-  if (a.port !== b.port) return false
-  const [hostA, hostB] = [bindHost(a.host), bindHost(b.host)]
-  return hostA === hostB || hostA === '*' || hostB === '*'
 }
 
 function checkListenerNames(root: Part, problem: Report): void {

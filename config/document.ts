@@ -9,6 +9,9 @@ const maxDepth = 50
 /** Largest number of values once aliases are followed, so that a few nested anchors cannot fill the memory. */
 const maxValues = 200_000
 
+/** Largest number of syntax errors told; those behind the first few follow from them. */
+const maxSyntaxProblems = 10
+
 /** Where a value and its key begin, and what lies below it. */
 interface Place {
   key: number
@@ -67,7 +70,7 @@ export class SourceDocument {
     })
     const document: Document.Parsed | undefined = documents[0]
     for (const { errors, warnings } of documents) {
-      for (const error of [...errors, ...warnings]) {
+      for (const error of [...errors, ...warnings].slice(0, maxSyntaxProblems)) {
         this.problems.push(this.#at(error.pos[0], [], syntaxMessage(error.code, error.message)))
       }
     }
