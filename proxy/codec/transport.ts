@@ -64,8 +64,15 @@ export class Transport implements TurnEnd {
     this.socket.on('data', (chunk: Buffer) => this.received(chunk))
   }
 
+  /** Whatever a peer's bytes make go wrong in us costs that peer its connection, not the others the process. */
   received(chunk: Buffer): void {
-    if (this.user !== null) this.user.read(chunk)
+    if (this.user === null) return
+    try {
+      this.user.read(chunk)
+    } catch (error) {
+      onDefect(error)
+      this.destroy()
+    }
   }
 
   /** Makes room for `bytes` more bytes of output and returns the position to write them at. */
@@ -161,3 +168,10 @@ export class Transport implements TurnEnd {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+let onDefect: (error: unknown) => void = () => {}
+
+/** `report` hears of errors in our own code that were met while reading a connection. */
+export function reportDefects(report: (error: unknown) => void): void {
+  onDefect = report
+}

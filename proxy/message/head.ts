@@ -3,7 +3,7 @@ import { type Fields, NO_FIELDS } from './fields.ts'
 /**
  * The head of a request or a response, the same whichever codec read it. Immutable: codecs intern heads, so one
  * object may stand for many requests whose bytes were equal. What is computed from a head alone is kept on it
- * (`memo*`), tagged with what it was computed for, and is thrown away when the tag no longer matches.
+ * (`memo`...), tagged with what it was computed for, and is thrown away when the tag no longer matches.
  *
  * `fields` never holds pseudo-fields, `host`, `connection`, `transfer-encoding` or other hop-by-hop fields: codecs
  * strip them when reading and write their own. `content-length` stays in `fields` and is also parsed.
@@ -25,12 +25,9 @@ export class Head {
   /** True when content-type is application/grpc or one of its +suffixes. */
   readonly grpc: boolean
 
-  /** What the routing layer found for this head, valid while `memoRouteFor` is the table that is asked. */
-  memoRoute: unknown
-  memoRouteFor: unknown
-  /** The head to send on in its place (forwarding fields set, rewritten), valid while `memoForwardFor` matches. */
-  memoForward: Head | null
-  memoForwardFor: unknown
+  /** What was decided for requests with this head, valid while `memoFor` is who asks. */
+  memo: unknown
+  memoFor: unknown
   /** The serialised HTTP/1 form, valid while `memoHttp1For` (an integer shape made by the codec) matches. */
   memoHttp1: Buffer | null
   memoHttp1For: number
@@ -53,10 +50,8 @@ export class Head {
     this.fields = fields
     this.contentLength = contentLength
     this.grpc = grpc
-    this.memoRoute = null
-    this.memoRouteFor = null
-    this.memoForward = null
-    this.memoForwardFor = null
+    this.memo = null
+    this.memoFor = null
     this.memoHttp1 = null
     this.memoHttp1For = -1
   }
@@ -114,4 +109,10 @@ export function parseContentLength(value: string | null): number {
     length = length * 10 + digit
   }
   return length <= Number.MAX_SAFE_INTEGER ? length : -2
+}
+
+/** A request's path without its query. */
+export function pathOf(path: string): string {
+  const query = path.indexOf('?')
+  return query < 0 ? path : path.slice(0, query)
 }

@@ -18,3 +18,9 @@ export interface Http2Options {
   /** Time for the peer's preface, and for a header block to be complete, in milliseconds. */
   readonly headMs: number
 }
+
+/** Bytes a stream may send before any are passed on; grows while they leave promptly. */
+export const STREAM_WINDOW = 64 * 1024
+export const MAX_STREAM_WINDOW = 1024 * 1024
+/** Several times a stream's, so that a stalled stream does not stop the rest. */
+export const CONNECTION_WINDOW = 4 * 1024 * 1024

@@ -1,0 +1,20 @@
+import { formatProblem } from '../../config/problems.ts'
+import { loadConfig } from '../../config/load.ts'
+import type { Config } from '../../config/types.ts'
+
+/** Exit code for a configuration that cannot be used. */
+export const EXIT_INVALID = 2
+
+/** Reads and checks a configuration file. Null after the problems have gone to standard error, one a line. */
+export function readConfigFile(file: string): Config | null {
+  const result = loadConfig(file)
+  if (!result.ok) {
+    for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    const count = result.problems.length
+    process.stderr.write(`error: ${file} has ${count} problem${count === 1 ? '' : 's'}\n`)
+    process.exitCode = EXIT_INVALID
+    return null
+  }
+  for (const warning of result.warnings) process.stderr.write(`warning: ${formatProblem(warning)}\n`)
+  return result.config
+}

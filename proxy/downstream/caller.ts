@@ -1,0 +1,12 @@
+import type { SpiffeId } from '../../certs/spiffe-id.ts'
+
+/** Who is at the other end of a downstream connection. */
+export interface Caller {
+  /** IP address. */
+  readonly address: string
+  readonly port: number
+  /** What its certificate proves; null without one. */
+  readonly principal: SpiffeId | null
+  /** Whether the connection is encrypted. */
+  readonly tls: boolean
+}

@@ -1,0 +1,197 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import type { TimerWheel } from '../base/timer-wheel.ts'
+import { Transport } from '../codec/transport.ts'
+import type { Reason } from '../message/reason.ts'
+import type { Protocol, RequestAcceptor, ServerSession } from '../message/session.ts'
+import type { ListenerStats } from '../telemetry/listener-stats.ts'
+import type { Caller } from './caller.ts'
+import { ProtocolDetection } from './protocol-detection.ts'
+import { callerIdentity, type ServerIdentity, serverTlsOptions } from './server-tls.ts'
+import { createServerSession, type ServerSessionOptions } from './server-session.ts'
+
+export interface ListenerOptions {
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly tls: 'mutual' | 'permissive' | 'server' | 'none'
+  /** Null exactly when `tls` is none. */
+  readonly identity: ServerIdentity | null
+  readonly timers: TimerWheel
+  readonly handshakeMs: number
+  readonly maxConnections: number
+  readonly session: ServerSessionOptions
+  readonly stats: ListenerStats
+  /** Takes the requests of a connection. */
+  readonly acceptor: (caller: Caller, protocol: Protocol) => RequestAcceptor
+  /** A connection was turned away; `reason` is a short stable name, `detail` a sentence. */
+  readonly refused: (remote: string, reason: string, detail: string) => void
+}
+
+/** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
+const TLS_HANDSHAKE = 0x16
+
+/** One listening socket: accepts, terminates TLS, finds out the protocol, makes a session per connection. */
+export class Listener {
+  readonly #options: ListenerOptions
+  readonly #server: Server
+  readonly #tls: TlsServer | null
+  readonly #sessions = new Set<ServerSession>()
+  readonly #sockets = new Set<Socket>()
+
+  constructor(options: ListenerOptions) {
+    this.#options = options
+    this.#tls = options.identity === null ? null : this.#createTls(options.identity)
+    if (this.#tls !== null && options.tls !== 'permissive') {
+      this.#server = this.#tls
+      this.#tls.on('connection', (socket: Socket) => this.#accepted(socket))
+    } else {
+      this.#server = createServer({ allowHalfOpen: true, noDelay: true })
+      this.#server.on('connection', (socket) => {
+        if (!this.#accepted(socket)) return
+        if (this.#tls === null) this.#plain(socket)
+        else this.#peek(socket, this.#tls)
+      })
+    }
+  }
+
+  /** Connections accepted and not yet closed. */
+  get connections(): number {
+    return this.#sockets.size
+  }
+
+  /** Starts to listen. Rejects with the system's error, such as EADDRINUSE. */
+  listen(): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ host: this.#options.host, port: this.#options.port, backlog: 1024 }, () => {
+        this.#server.removeListener('error', reject)
+        // Errors of a listening socket (no descriptors left) pass; it goes on accepting when it can.
+        this.#server.on('error', (error) => this.#options.refused('', 'accept', error.message))
+        resolve(this.#server.address() as AddressInfo)
+      })
+    })
+  }
+
+  /** Accepts no more; sessions finish what is under way. */
+  drain(): void {
+    this.#server.close()
+    for (const session of [...this.#sessions]) session.drain()
+  }
+
+  /** Closes everything at once. */
+  close(reason: Reason): void {
+    this.#server.close()
+    for (const session of [...this.#sessions]) session.close(reason)
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #createTls(identity: ServerIdentity): TlsServer {
+    const options = this.#options
+    const mutual = options.tls === 'mutual' || options.tls === 'permissive'
+    const tls = createTlsServer(serverTlsOptions(identity, mutual, options.handshakeMs))
+    tls.on('secureConnection', (socket) => this.#secured(socket, identity, mutual))
+    tls.on('tlsClientError', (error, socket) => {
+      options.stats.tlsFailures.count('handshake')
+      options.refused(remoteOf(socket), 'handshake', `the TLS handshake failed: ${error.message}`)
+      socket.destroy()
+    })
+    return tls
+  }
+
+  /** Counts a fresh connection in, or turns it away. */
+  #accepted(socket: Socket): boolean {
+    const { stats, maxConnections } = this.#options
+    socket.on('error', () => {})
+    if (this.#sockets.size >= maxConnections) {
+      stats.connectionsRefused.count('limit')
+      this.#options.refused(remoteOf(socket), 'limit', `${maxConnections} connections are open`)
+      socket.destroy()
+      return false
+    }
+    this.#sockets.add(socket)
+    stats.connections += 1
+    stats.connectionsOpened += 1
+    socket.once('close', () => {
+      if (this.#sockets.delete(socket)) stats.connections -= 1
+    })
+    return true
+  }
+
+  /** Permissive: the first byte says whether the caller has moved to TLS. */
+  #peek(socket: Socket, tls: TlsServer): void {
+    socket.once('data', (chunk: Buffer) => {
+      socket.pause()
+      socket.unshift(chunk)
+      if (chunk[0] === TLS_HANDSHAKE) tls.emit('connection', socket)
+      else this.#plain(socket)
+    })
+    socket.once('end', () => socket.end())
+  }
+
+  #plain(socket: Socket): void {
+    const caller = { address: addressOf(socket), port: socket.remotePort ?? 0, principal: null, tls: false }
+    const transport = new Transport(socket)
+    new ProtocolDetection(
+      transport,
+      (protocol) => this.#start(transport, protocol, caller),
+      () => {},
+    )
+    transport.start()
+  }
+
+  #secured(socket: TLSSocket, identity: ServerIdentity, mutual: boolean): void {
+    const { stats } = this.#options
+    socket.on('error', () => {})
+    let principal: Caller['principal'] = null
+    if (mutual) {
+      const verdict = callerIdentity(socket, identity.trustDomain)
+      if ('refusal' in verdict) {
+        stats.tlsFailures.count(verdict.refusal)
+        this.#options.refused(remoteOf(socket), verdict.refusal, verdict.detail)
+        socket.destroy()
+        return
+      }
+      principal = verdict.id
+    }
+    stats.tlsHandshakes += 1
+    const transport = new Transport(socket)
+    const caller = { address: addressOf(socket), port: socket.remotePort ?? 0, principal, tls: true }
+    if (socket.alpnProtocol === 'h2') {
+      this.#start(transport, 'h2', caller)
+    } else {
+      new ProtocolDetection(
+        transport,
+        (protocol) => this.#start(transport, protocol, caller),
+        () => {},
+      )
+    }
+    transport.start()
+  }
+
+  #start(transport: Transport, protocol: Protocol, caller: Caller): void {
+    const { stats, acceptor, session: options } = this.#options
+    if (protocol === 'h2') stats.http2 += 1
+    else stats.http1 += 1
+    const session = createServerSession(transport, protocol, options, acceptor(caller, protocol), {
+      scheme: caller.tls ? 'https' : 'http',
+      closed: (ended, reason) => {
+        this.#sessions.delete(ended)
+        if (reason !== null && reason.fault === 'downstream' && reason.http2 !== 0 && reason.code === 'bad-request') {
+          stats.protocolErrors.count(reason.code)
+          this.#options.refused(`${caller.address}:${caller.port}`, 'protocol', String(reason))
+        }
+      },
+    })
+    this.#sessions.add(session)
+  }
+}
+
+function addressOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? ''
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}
+
+function remoteOf(socket: Socket): string {
+  return `${addressOf(socket)}:${socket.remotePort ?? 0}`
+}

@@ -1,0 +1,54 @@
+import { Fields } from '../message/fields.ts'
+import { Head } from '../message/head.ts'
+import type { Reason } from '../message/reason.ts'
+import type { MessageSink } from '../message/stream.ts'
+
+/** Names the reason of a reply that this sidecar made itself. */
+export const REASON_FIELD = 'x-pillion-reason'
+
+/**
+ * Answers a request with what went wrong: gRPC callers get a trailers-only response with a status (gRPC over HTTP/2,
+ * "Responses"), others an HTTP status and a sentence.
+ */
+export function replyLocally(to: MessageSink, request: Head, reason: Reason): void {
+  if (request.grpc) {
+    to.head(grpcReply(reason), null, true)
+    return
+  }
+  const body = Buffer.from(`${reason}\n`)
+  const fields = Fields.of({
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': String(body.length),
+    [REASON_FIELD]: reason.code,
+  })
+  const head = Head.response(reason.status, fields)
+  // The response to HEAD has the fields and no body (RFC 9110 §9.3.2).
+  if (request.method === 'HEAD') {
+    to.head(head, null, true)
+    return
+  }
+  to.head(head, null, false)
+  to.data(body, 0, body.length, true)
+}
+
+function grpcReply(reason: Reason): Head {
+  return Head.response(
+    200,
+    Fields.of({
+      'content-type': 'application/grpc',
+      'grpc-status': String(reason.grpcStatus),
+      'grpc-message': encodeGrpcMessage(String(reason)),
+      [REASON_FIELD]: reason.code,
+    }),
+  )
+}
+
+/** Percent-encodes what is not printable ASCII, and "%" (gRPC over HTTP/2, "Status-Message"). */
+export function encodeGrpcMessage(text: string): string {
+  let out = ''
+  for (const byte of Buffer.from(text)) {
+    if (byte >= 0x20 && byte <= 0x7e && byte !== 0x25) out += String.fromCharCode(byte)
+    else out += `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return out
+}

@@ -1,0 +1,64 @@
+import type { TimerWheel } from '../base/timer-wheel.ts'
+import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS } from '../codec/http1/limits.ts'
+import { Http1ServerConnection } from '../codec/http1/server-connection.ts'
+import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
+import { Http2ServerConnection } from '../codec/http2/server-connection.ts'
+import type { Transport } from '../codec/transport.ts'
+import type { Reason } from '../message/reason.ts'
+import type { Protocol, RequestAcceptor, ServerSession } from '../message/session.ts'
+
+export interface ServerSessionOptions {
+  readonly timers: TimerWheel
+  /** Streams of one HTTP/2 connection at a time. */
+  readonly maxStreams: number
+  readonly maxHeadBytes: number
+  readonly maxFields: number
+  readonly headMs: number
+  readonly idleMs: number
+}
+
+export interface ServerSessionOwner {
+  readonly scheme: 'http' | 'https'
+  /** The connection is gone; `reason` is null when nothing went wrong. */
+  closed(session: ServerSession, reason: Reason | null): void
+}
+
+/** Makes the session that speaks `protocol` on a fresh connection. */
+export function createServerSession(
+  transport: Transport,
+  protocol: Protocol,
+  options: ServerSessionOptions,
+  acceptor: RequestAcceptor,
+  owner: ServerSessionOwner,
+): ServerSession {
+  if (protocol === 'h2') {
+    return new Http2ServerConnection(
+      transport,
+      {
+        timers: options.timers,
+        streamWindow: STREAM_WINDOW,
+        maxStreamWindow: MAX_STREAM_WINDOW,
+        connectionWindow: CONNECTION_WINDOW,
+        maxHeadBytes: options.maxHeadBytes,
+        maxFields: options.maxFields,
+        idleMs: options.idleMs,
+        headMs: options.headMs,
+        maxStreams: options.maxStreams,
+      },
+      acceptor,
+      { sessionClosed: (session, reason) => owner.closed(session, reason) },
+    )
+  }
+  let refusal: Reason | null = null
+  return new Http1ServerConnection(transport, {
+    scheme: owner.scheme,
+    acceptor,
+    wheel: options.timers,
+    limits: { ...DEFAULT_LIMITS, headBytes: options.maxHeadBytes, fields: options.maxFields },
+    timeouts: { ...DEFAULT_SERVER_TIMEOUTS, headMs: options.headMs, idleMs: options.idleMs },
+    onClosed: (session) => owner.closed(session, refusal),
+    onRefused: (reason) => {
+      refusal = reason
+    },
+  })
+}

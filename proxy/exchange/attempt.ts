@@ -1,0 +1,80 @@
+import type { Endpoint } from '../balance/endpoint.ts'
+import type { Added } from '../message/added.ts'
+import type { Fields } from '../message/fields.ts'
+import type { Head } from '../message/head.ts'
+import type { Reason } from '../message/reason.ts'
+import type { ClientSession } from '../message/session.ts'
+import type { MessageSink, MessageStream } from '../message/stream.ts'
+import type { EndpointPool, SessionWaiter } from '../upstream/endpoint-pool.ts'
+import type { Exchange } from './exchange.ts'
+
+/** One try of an exchange at one endpoint: waits for a session, then takes the response. */
+export class Attempt implements MessageSink, SessionWaiter {
+  readonly exchange: Exchange
+  readonly endpoint: Endpoint
+  readonly pool: EndpointPool
+  /** Null until a session is there. */
+  stream: MessageStream | null
+  /** Bytes of the request that the stream has passed on. */
+  credited: number
+  /** The endpoint has been relieved of it. */
+  released: boolean
+
+  constructor(exchange: Exchange, endpoint: Endpoint, pool: EndpointPool) {
+    this.exchange = exchange
+    this.endpoint = endpoint
+    this.pool = pool
+    this.stream = null
+    this.credited = 0
+    this.released = false
+    endpoint.active += 1
+  }
+
+  /** Gets hold of a session, now or later. Returns null, or why there will be none. */
+  begin(): Reason | null {
+    const session = this.pool.ready()
+    if (session === null) return this.pool.wait(this)
+    this.sessionReady(session)
+    return null
+  }
+
+  sessionReady(session: ClientSession): void {
+    this.stream = session.open(this, this.exchange)
+    this.exchange.sendRequest(this, this.stream)
+  }
+
+  sessionFailed(reason: Reason): void {
+    this.exchange.attemptFailed(this, reason)
+  }
+
+  /** Ends the try from our side. */
+  cancel(reason: Reason): void {
+    if (this.stream === null) this.pool.leave(this)
+    else this.stream.cancel(reason)
+    this.release()
+  }
+
+  release(): void {
+    if (this.released) return
+    this.released = true
+    this.endpoint.active -= 1
+  }
+
+  // The response.
+
+  head(head: Head, _added: Added | null, end: boolean): void {
+    this.exchange.responseHead(this, head, end)
+  }
+
+  data(chunk: Buffer, from: number, to: number, end: boolean): void {
+    this.exchange.responseData(chunk, from, to, end)
+  }
+
+  trailers(fields: Fields): void {
+    this.exchange.responseTrailers(fields)
+  }
+
+  reset(reason: Reason): void {
+    this.exchange.attemptFailed(this, reason)
+  }
+}

@@ -1,0 +1,51 @@
+import type { Balancer } from '../balance/balancer.ts'
+import type { EndpointSet } from '../balance/endpoint-set.ts'
+import type { OutlierDetector } from '../balance/outlier.ts'
+import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
+import type { UpstreamStats } from '../telemetry/upstream-stats.ts'
+import type { EndpointPool } from '../upstream/endpoint-pool.ts'
+
+/** Retries that the budget always allows at a time, so that a quiet upstream can be retried at all. */
+const MIN_RETRIES = 3
+
+/** One upstream at run time: its endpoints, how one is chosen, the connections to each. */
+export class Cluster {
+  readonly name: string
+  /** What `:scheme` says to the endpoints. */
+  readonly scheme: 'http' | 'https'
+  readonly set: EndpointSet
+  readonly balancer: Balancer
+  /** Null: results do not eject. */
+  readonly outlier: OutlierDetector | null
+  /** By `Endpoint.index`. */
+  readonly pools: readonly EndpointPool[]
+  /** By `Endpoint.index`. */
+  readonly endpointStats: readonly EndpointStats[]
+  readonly stats: UpstreamStats
+  readonly maxRequests: number
+  readonly retryBudget: number
+  /** Requests in flight. */
+  active = 0
+  /** Those of them that are beyond their first try. */
+  retrying = 0
+
+  constructor(parts: ClusterParts) {
+    this.name = parts.name
+    this.scheme = parts.scheme
+    this.set = parts.set
+    this.balancer = parts.balancer
+    this.outlier = parts.outlier
+    this.pools = parts.pools
+    this.endpointStats = parts.endpointStats
+    this.stats = parts.stats
+    this.maxRequests = parts.maxRequests
+    this.retryBudget = parts.retryBudget
+  }
+
+  /** Whether one more request may be beyond its first try: a share of those in flight, and always a few. */
+  mayRetry(): boolean {
+    return this.retrying < Math.max(MIN_RETRIES, this.active * this.retryBudget)
+  }
+}
+
+export type ClusterParts = Omit<Cluster, 'active' | 'retrying' | 'mayRetry'>

@@ -1,0 +1,31 @@
+import { reasons } from '../message/reason.ts'
+import type { MessageSink, MessageStream } from '../message/stream.ts'
+
+/** Bytes of an answered request that are read and thrown away, so that the caller gets to read the answer. */
+const ALLOWANCE = 64 * 1024
+
+/** HTTP/2 code that says "the answer is complete, stop sending" (RFC 9113 §8.1). */
+const NO_ERROR = 0
+const ANSWERED = reasons.downstreamReset.withHttp2(NO_ERROR, 'the request was answered before it ended')
+
+/** Takes the rest of a request that has been answered. */
+export class Discard implements MessageSink {
+  readonly #stream: MessageStream
+  #left = ALLOWANCE
+
+  constructor(stream: MessageStream) {
+    this.#stream = stream
+  }
+
+  head(): void {}
+
+  data(_chunk: Buffer, from: number, to: number, end: boolean): void {
+    this.#left -= to - from
+    if (this.#left < 0 && !end) this.#stream.cancel(ANSWERED)
+    else this.#stream.credit(to - from)
+  }
+
+  trailers(): void {}
+
+  reset(): void {}
+}

@@ -1,0 +1,48 @@
+import type { TimerWheel } from '../base/timer-wheel.ts'
+import { Http1ClientConnection } from '../codec/http1/client-connection.ts'
+import { DEFAULT_CLIENT_TIMEOUTS } from '../codec/http1/limits.ts'
+import { Http2ClientConnection } from '../codec/http2/client-connection.ts'
+import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
+import type { Transport } from '../codec/transport.ts'
+import type { ClientSession, ClientSessionOwner, Protocol } from '../message/session.ts'
+
+/** Streams that we open on one HTTP/2 connection at a time, whatever more the endpoint allows. */
+const MAX_STREAMS = 1000
+/** A pooled HTTP/2 connection without streams is closed after this time, in milliseconds. */
+const HTTP2_IDLE_MS = 300_000
+/** Responses are not trusted to be smaller than requests are. */
+const MAX_HEAD_BYTES = 64 * 1024
+const MAX_FIELDS = 200
+
+/** Makes the session that speaks `protocol` on a fresh connection. `idleMs` null: by protocol, 3 s or 5 min. */
+export function createClientSession(
+  transport: Transport,
+  protocol: Protocol,
+  owner: ClientSessionOwner,
+  timers: TimerWheel,
+  connectMs: number,
+  idleMs: number | null,
+): ClientSession {
+  if (protocol === 'http1') {
+    return new Http1ClientConnection(transport, {
+      owner,
+      wheel: timers,
+      timeouts: { idleMs: idleMs ?? DEFAULT_CLIENT_TIMEOUTS.idleMs },
+    })
+  }
+  return new Http2ClientConnection(
+    transport,
+    {
+      timers,
+      streamWindow: STREAM_WINDOW,
+      maxStreamWindow: MAX_STREAM_WINDOW,
+      connectionWindow: CONNECTION_WINDOW,
+      maxHeadBytes: MAX_HEAD_BYTES,
+      maxFields: MAX_FIELDS,
+      idleMs: idleMs ?? HTTP2_IDLE_MS,
+      headMs: connectMs,
+      maxStreams: MAX_STREAMS,
+    },
+    owner,
+  )
+}

@@ -1,0 +1,204 @@
+import type { TimerWheel } from '../base/timer-wheel.ts'
+import type { Transport } from '../codec/transport.ts'
+import { type Reason, reasons } from '../message/reason.ts'
+import type { ClientSession, ClientSessionOwner, Protocol } from '../message/session.ts'
+import { Dial, type DialOptions, type DialOwner } from './dial.ts'
+import type { UpstreamLimits } from './upstream-limits.ts'
+
+/** A request that waits for a session. */
+export interface SessionWaiter {
+  /** A session with capacity: a stream has to be opened on it before this returns. */
+  sessionReady(session: ClientSession): void
+  /** None will come. Not called from within `acquire`. */
+  sessionFailed(reason: Reason): void
+}
+
+/** Counters of the pool, for metrics; written as plain fields. */
+export interface PoolStats {
+  connections: number
+  connectionsOpened: number
+  connectFailures: number
+}
+
+export interface PoolOptions extends Omit<DialOptions, 'timers'> {
+  readonly host: string
+  readonly port: number
+  readonly timers: TimerWheel
+  /** Makes the session of a fresh connection. */
+  readonly session: (transport: Transport, protocol: Protocol, owner: ClientSessionOwner) => ClientSession
+  readonly limits: UpstreamLimits
+  readonly stats: PoolStats
+}
+
+/** Streams that one HTTP/2 connection being opened is expected to carry. */
+const EXPECTED_STREAMS = 100
+
+/** The connections to one endpoint, either protocol, and the requests that wait for one. */
+export class EndpointPool implements ClientSessionOwner, DialOwner {
+  readonly #options: PoolOptions
+  // HTTP/2 sessions that take new streams; a few at most, the first with capacity is used.
+  readonly #shared: ClientSession[] = []
+  // Idle HTTP/1 sessions, the one used last on top.
+  readonly #idle: ClientSession[] = []
+  readonly #all = new Set<ClientSession>()
+  readonly #dials = new Set<Dial>()
+  // HTTP/2 sessions whose SETTINGS have not come yet.
+  readonly #unsettled = new Set<ClientSession>()
+  readonly #waiting = new Set<SessionWaiter>()
+  // What the endpoint spoke last, where that is left to ALPN.
+  #learned: Protocol | null = null
+  #closed = false
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+  }
+
+  /** Connections, open or retired and not yet closed. */
+  get connections(): number {
+    return this.#all.size
+  }
+
+  /** A session that has capacity now, or null: then one has to be waited for. */
+  ready(): ClientSession | null {
+    const shared = this.#shared
+    for (let i = 0; i < shared.length; i++) if (shared[i].capacity > 0) return shared[i]
+    while (this.#idle.length > 0) {
+      const session = this.#idle.pop() as ClientSession
+      if (session.capacity > 0) return session
+    }
+    return null
+  }
+
+  /** Queues `waiter` and opens a connection where one is needed. Returns null, or why it cannot wait. */
+  wait(waiter: SessionWaiter): Reason | null {
+    const limits = this.#options.limits
+    if (this.#closed) return reasons.goaway.with('the endpoint has been removed')
+    if (limits.pending >= limits.maxPending)
+      return reasons.overflow.with(`${limits.maxPending} requests are pending`)
+    if (!this.#expanding() && this.#all.size === 0 && limits.connections >= limits.maxConnections) {
+      return reasons.overflow.with(`${limits.maxConnections} connections are open`)
+    }
+    limits.pending += 1
+    this.#waiting.add(waiter)
+    this.#expand()
+    return null
+  }
+
+  /** The waiter wants no session any more. */
+  leave(waiter: SessionWaiter): void {
+    if (this.#waiting.delete(waiter)) this.#options.limits.pending -= 1
+  }
+
+  /** No new requests; connections close as their last stream ends. */
+  drain(): void {
+    this.#closed = true
+    this.#failWaiting(reasons.goaway.with('the endpoint has been removed'))
+    for (const dial of [...this.#dials]) this.#endDial(dial, true)
+    for (const session of [...this.#all]) session.drain()
+  }
+
+  close(reason: Reason): void {
+    this.drain()
+    for (const session of [...this.#all]) session.close(reason)
+  }
+
+  #expanding(): boolean {
+    return this.#dials.size + this.#unsettled.size > 0
+  }
+
+  #expand(): void {
+    const { limits, protocol } = this.#options
+    const spoken = protocol === 'auto' ? this.#learned : protocol
+    // Where the protocol is not known yet, one connection finds it out.
+    const share = spoken === 'h2' ? EXPECTED_STREAMS : 1
+    const opening = this.#dials.size + this.#unsettled.size
+    let wanted = Math.ceil(this.#waiting.size / share) - opening
+    if (spoken === null && wanted > 1 - opening) wanted = 1 - opening
+    while (wanted > 0 && limits.connections < limits.maxConnections) {
+      wanted -= 1
+      limits.connections += 1
+      this.#dials.add(new Dial(this.#options.host, this.#options.port, this.#options, this))
+    }
+  }
+
+  // DialOwner
+
+  connected(dial: Dial, transport: Transport, protocol: Protocol): void {
+    this.#dials.delete(dial)
+    this.#learned = protocol
+    this.#options.stats.connections += 1
+    this.#options.stats.connectionsOpened += 1
+    const session = this.#options.session(transport, protocol, this)
+    this.#all.add(session)
+    if (protocol === 'h2') {
+      this.#shared.push(session)
+      this.#unsettled.add(session)
+    }
+    if (session.capacity > 0) this.capacityChanged(session)
+    // Now that the protocol is known, more may be needed than the one.
+    if (this.#waiting.size > 0) this.#expand()
+  }
+
+  failed(dial: Dial, reason: Reason): void {
+    this.#options.stats.connectFailures += 1
+    this.#endDial(dial, false)
+    this.#giveUp(reason)
+  }
+
+  #endDial(dial: Dial, cancel: boolean): void {
+    if (!this.#dials.delete(dial)) return
+    this.#options.limits.connections -= 1
+    if (cancel) dial.cancel()
+  }
+
+  /** Requests go on waiting as long as a connection is there or on its way. */
+  #giveUp(reason: Reason): void {
+    if (this.#waiting.size === 0) return
+    if (this.#shared.length > 0 || this.#expanding()) return
+    if (this.#all.size > 0 && this.#learned === 'http1') return
+    this.#failWaiting(reason)
+  }
+
+  #failWaiting(reason: Reason): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    this.#options.limits.pending -= waiting.length
+    for (const waiter of waiting) waiter.sessionFailed(reason)
+  }
+
+  // ClientSessionOwner
+
+  capacityChanged(session: ClientSession): void {
+    if (this.#unsettled.size > 0) this.#unsettled.delete(session)
+    if (this.#waiting.size > 0) {
+      for (const waiter of this.#waiting) {
+        if (session.capacity === 0) return
+        this.#waiting.delete(waiter)
+        this.#options.limits.pending -= 1
+        waiter.sessionReady(session)
+      }
+    }
+    if (session.protocol === 'http1' && session.capacity > 0) this.#idle.push(session)
+  }
+
+  retired(session: ClientSession): void {
+    remove(this.#shared, session)
+    remove(this.#idle, session)
+    this.#unsettled.delete(session)
+    if (!this.#closed && this.#waiting.size > 0) this.#expand()
+  }
+
+  closed(session: ClientSession, reason: Reason): void {
+    this.retired(session)
+    if (!this.#all.delete(session)) return
+    this.#options.limits.connections -= 1
+    this.#options.stats.connections -= 1
+    // A connection that ended before it could take a stream failed like a dial.
+    this.#giveUp(reason.asUnprocessed())
+  }
+}
+
+function remove(list: ClientSession[], session: ClientSession): void {
+  const at = list.indexOf(session)
+  if (at >= 0) list.splice(at, 1)
+}

@@ -1,0 +1,128 @@
+import { createSecureContext, rootCertificates } from 'node:tls'
+import { readFileSync } from 'node:fs'
+import type { Identity } from '../certs/store.ts'
+import type { UpstreamConfig } from '../config/types.ts'
+import { createBalancer } from './balance/create-balancer.ts'
+import { EndpointSet } from './balance/endpoint-set.ts'
+import { HealthChecker } from './balance/health-check/checker.ts'
+import { createProbe } from './balance/health-check/create-probe.ts'
+import { dialTcp } from './balance/health-check/probe.ts'
+import { OutlierDetector } from './balance/outlier.ts'
+import { Cluster } from './exchange/cluster.ts'
+import type { Runtime } from './runtime.ts'
+import { createClientSession } from './upstream/client-session.ts'
+import { EndpointPool } from './upstream/endpoint-pool.ts'
+import { UpstreamLimits } from './upstream/upstream-limits.ts'
+import { UpstreamTls } from './upstream/upstream-tls.ts'
+
+/** An upstream with what keeps it going: active checks, ejection, numbers for each scrape. */
+export interface RunningUpstream {
+  readonly cluster: Cluster
+  start(): void
+  /** Ends checks, closes pools as their streams end. */
+  stop(): void
+}
+
+/** Builds the run-time form of one upstream. Nothing is dialled before `start` or the first request. */
+export function buildUpstream(config: UpstreamConfig, identity: Identity | null, runtime: Runtime): RunningUpstream {
+  const { telemetry, log, timers, clock, random } = runtime
+  const stats = telemetry.upstream(config.name)
+  const set = new EndpointSet(config.endpoints, {
+    onChange: (endpoint, change, why) => {
+      const fields = { upstream: config.name, endpoint: endpoint.address, change, why }
+      const bad = change === 'unhealthy' || change === 'ejected'
+      if (bad) log.warn(fields, `endpoint ${endpoint.address} of ${config.name} is ${change}: ${why}`)
+      else log.info(fields, `endpoint ${endpoint.address} of ${config.name} is ${change}: ${why}`)
+    },
+  })
+  const endpointStats = set.endpoints.map((endpoint) => telemetry.endpoint(config.name, endpoint.address))
+  const tls = upstreamTls(config, identity)
+  const limits = new UpstreamLimits(config.limits.connections, config.limits.pending)
+  const connectMs = config.timeouts.connect
+  const pools = set.endpoints.map(
+    (endpoint, i) =>
+      new EndpointPool({
+        host: endpoint.host,
+        port: endpoint.port,
+        protocol: config.protocol,
+        tls,
+        connectMs,
+        timers,
+        session: (transport, protocol, owner) =>
+          createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle),
+        limits,
+        stats: endpointStats[i],
+      }),
+  )
+  const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)
+  const cluster = new Cluster({
+    name: config.name,
+    scheme: tls === null ? 'http' : 'https',
+    set,
+    balancer: createBalancer(config.balance, set, random),
+    outlier,
+    pools,
+    endpointStats,
+    stats,
+    maxRequests: config.limits.requests,
+    retryBudget: config.limits.retryBudget,
+  })
+  const checker = buildChecker(config, set, tls, runtime)
+  const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits))
+  return {
+    cluster,
+    start: () => checker?.start(),
+    stop: () => {
+      checker?.stop()
+      outlier?.stop()
+      unhook()
+      for (const pool of pools) pool.drain()
+    },
+  }
+}
+
+function upstreamTls(config: UpstreamConfig, identity: Identity | null): UpstreamTls | null {
+  if (config.tls.mode === 'none') return null
+  const bundle = config.tls.trustBundleFile
+  const ca = bundle === null ? (identity?.trustBundlePem ?? [...rootCertificates]) : readFileSync(bundle, 'utf8')
+  const own =
+    config.tls.mode === 'mutual' && identity !== null
+      ? { cert: identity.certificateChainPem, key: identity.keyPem }
+      : {}
+  return new UpstreamTls({
+    secureContext: createSecureContext({ ...own, ca, minVersion: 'TLSv1.3' }),
+    peers: config.tls.peers,
+    serverName: config.tls.serverName,
+  })
+}
+
+function buildChecker(
+  config: UpstreamConfig,
+  set: EndpointSet,
+  tls: UpstreamTls | null,
+  runtime: Runtime,
+): HealthChecker | null {
+  if (config.health === null) return null
+  const probe = createProbe(config.health.probe, {
+    dial: tls === null ? dialTcp : (endpoint, alpn) => tls.connect(endpoint.host, endpoint.port, alpn),
+    tls: tls !== null,
+    protocol: config.protocol,
+    serverName: config.tls.serverName,
+  })
+  const { clock, timers: wheel, random } = runtime
+  return new HealthChecker(set, probe, config.health, { clock, wheel, random })
+}
+
+/** Gauges that live elsewhere, brought up to date for a scrape. */
+function copyNumbers(cluster: Cluster, limits: UpstreamLimits): void {
+  cluster.stats.pending = limits.pending
+  for (const endpoint of cluster.set.endpoints) {
+    const stats = cluster.endpointStats[endpoint.index]
+    stats.active = endpoint.active
+    stats.healthy = endpoint.health !== 'unhealthy'
+    stats.ejected = endpoint.ejected
+    stats.ejections = endpoint.ejections
+    stats.checksOk = endpoint.checksOk
+    stats.checksFailed = endpoint.checksFailed
+  }
+}
