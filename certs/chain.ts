@@ -35,9 +35,9 @@ function reachesAnchor(certificate: X509Certificate, search: Search, depth: numb
     return false
   }
   for (const issuer of [...search.trustBundle, ...search.intermediates]) {
-    if (issuer === certificate || !certificate.checkIssued(issuer)) continue
-    if (!certificate.verify(issuer.publicKey)) {
-      search.problem = `its issuer ${nameOf(issuer.subject)} has the right name, but not the key that signed it`
+    if (issuer === certificate || issuer.subject !== certificate.issuer) continue
+    if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) {
+      search.problem ??= `it was signed with another key than that of ${nameOf(issuer.subject)}; was the CA made anew?`
       continue
     }
     const problem = issuerProblem(issuer, search.now)
