@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Identity } from './identity.ts'
 import { h2load } from './load/h2load.ts'
-import type { LoadGenerator, Target } from './load/load.ts'
+import type { LoadGenerator } from './load/load.ts'
 import { wrk } from './load/wrk.ts'
 import { type Cores, type Measurement, measure } from './measurement.ts'
 import { checkAddedHeaders, startEcho } from './preflight.ts'
@@ -15,7 +15,7 @@ import { quietCores } from './usage.ts'
 export const GENERATOR: Readonly<Record<Protocol, LoadGenerator>> = { h2: h2load, http1: wrk }
 
 /** Visits of a proxy in one round whose load generator fails. */
-const ATTEMPTS = 2
+const ATTEMPTS = 3
 
 export interface ComparisonOptions {
   readonly rounds: number
@@ -163,7 +163,7 @@ export class Arena {
     port: number,
     process: PinnedProcess | null,
   ): Promise<void> {
-    const target: Target = {
+    const target = {
       scenario,
       port,
       tls: scenario.protocol === 'h2' && process !== null,
@@ -180,7 +180,8 @@ export class Arena {
     for (let attempt = 1; ; attempt++) {
       try {
         const pid = process?.pid ?? null
-        const result = await measure(GENERATOR[scenario.protocol], target, pid, this.#options.cores)
+        const generator = GENERATOR[scenario.protocol]
+        const result = await measure(generator, { ...target, patience: 2 ** (attempt - 1) }, pid, cores)
         if (process?.ended === true) throw new Error('ended while it was measured')
         row.measurements.push(result)
         const rate = Math.round(result.requestsPerSecond).toLocaleString('en')
@@ -189,9 +190,9 @@ export class Arena {
         )
         return
       } catch (error) {
-        // h2load does not end when a connection is still in its handshake at the end, as on a busy machine.
+        // h2load does not end when a connection is still in its handshake at the end, as on a busy machine: a longer warm-up helps.
         if (attempt < ATTEMPTS && process?.ended !== true) {
-          this.#progress(`${place}: once more: ${message(error)}`)
+          this.#progress(`${place}: once more, with a longer warm-up: ${message(error)}`)
           continue
         }
         const ended = process?.ended === true ? `; ${row.name} ended: ${process.lastWords()}` : ''

@@ -13,6 +13,8 @@ const LATENCY_RUN_SECONDS = 1
 const VARYING_REQUESTS = 10_000
 /** One suite for all: left to the servers' preferences, some would encrypt with twice the rounds. */
 const CIPHER_SUITE = 'TLS_AES_128_GCM_SHA256'
+/** How long h2load may take for its summary. */
+const END_MS = 3_000
 const HANG_MS = 10_000
 
 export const h2load: LoadGenerator = {
@@ -98,7 +100,7 @@ async function h2loadOutput(
   const { scenario } = target
   const base = `${target.tls ? 'https' : 'http'}://127.0.0.1:${target.port}${target.path}`
   const args = ['-t', '1', '-c', String(scenario.connections), '-m', String(scenario.streams)]
-  const warmUp = WARM_UP_MS + WARM_UP_MS_PER_CONNECTION * scenario.connections
+  const warmUp = (WARM_UP_MS + WARM_UP_MS_PER_CONNECTION * scenario.connections) * target.patience
   args.push(
     `--duration=${seconds}s`,
     `--warm-up-time=${warmUp}ms`,
@@ -117,13 +119,18 @@ async function h2loadOutput(
   } else {
     args.push(base)
   }
+  let stopped: NodeJS.Timeout | null = null
   const load = PinnedProcess.start('h2load', { command: 'h2load', args }, target.core, {
     keepOutput: true,
-    onLine,
+    onLine: (line) => {
+      onLine(line)
+      if (line.startsWith('Stopped all clients')) stopped = setTimeout(() => void load.stop(), END_MS)
+    },
   })
-  const hang = setTimeout(() => void load.stop(), seconds * 1000 + HANG_MS)
+  const hang = setTimeout(() => void load.stop(), warmUp + seconds * 1000 + HANG_MS)
   const code = await load.end()
   clearTimeout(hang)
+  if (stopped !== null) clearTimeout(stopped)
   if (code !== 0)
     throw new Error(`h2load ${code < 0 ? 'did not end in time' : 'failed'}: ${load.lastWords()}`)
   return load.stdout
