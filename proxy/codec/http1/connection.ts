@@ -4,7 +4,7 @@ import { BodyDecoder } from './body-decoder.ts'
 import { HeadCache } from './head-cache.ts'
 import type { HeadParser, HeadRecord } from './head-record.ts'
 import type { Http1Limits } from './limits.ts'
-import { CR, LF } from './octets.ts'
+import { LF } from './octets.ts'
 
 const EMPTY = Buffer.alloc(0)
 /** Input buffers above this size are given back when they are empty. */
@@ -29,7 +29,7 @@ export abstract class Http1Connection implements TransportUser, Deadline {
   #input: Buffer
   #from: number
   #to: number
-  /** Bytes of the head under way already searched for its end, and already parsed. */
+  /** Bytes of the head under way already searched for the end of a line, and already parsed. */
   #searched: number
   #parsed: number
   /** Body bytes handed on and not yet credited. */
@@ -133,15 +133,11 @@ export abstract class Http1Connection implements TransportUser, Deadline {
     return next
   }
 
-  /** Keeps a head that dribbles in from being parsed from its start with every byte. */
+  /** Keeps a head that dribbles in from being parsed from its start with every byte: once per line is enough. */
   #worthParsing(octets: Buffer, at: number, to: number): boolean {
     if (to - at >= this.limits.headBytes || to - at - this.#parsed >= REPARSE_AFTER) return true
-    let lf = octets.indexOf(LF, at + Math.max(0, this.#searched - 3))
-    while (lf >= 0 && lf < to) {
-      if (lf === at || octets[lf - 1] !== CR) return true
-      if (lf - 3 >= at && octets[lf - 2] === LF && octets[lf - 3] === CR) return true
-      lf = octets.indexOf(LF, lf + 1)
-    }
+    const lf = octets.indexOf(LF, at + this.#searched)
+    if (lf >= 0 && lf < to) return true
     this.#searched = to - at
     return false
   }
