@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, readFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 
 /** What is kept of a process's output for the message when it fails, in characters. */
@@ -88,10 +88,10 @@ export class PinnedProcess {
     return this.child.exitCode ?? -1
   }
 
-  /** Resolves when something accepts on 127.0.0.1:`port`. Throws when the process ends first or takes over 15 s. */
+  /** Resolves when something listens on 127.0.0.1:`port`. Throws when the process ends first or takes over 15 s. */
   async listening(port: number): Promise<void> {
     const deadline = Date.now() + READY_TIMEOUT_MS
-    while (!(await accepts(port))) {
+    while (!listens(port)) {
       if (this.ended) throw new Error(`${this.name} ended before it listened: ${this.lastWords()}`)
       if (Date.now() > deadline) {
         throw new Error(`${this.name} does not listen on 127.0.0.1:${port} after 15 s: ${this.lastWords()}`)
@@ -104,7 +104,12 @@ export class PinnedProcess {
   async stop(): Promise<void> {
     if (this.ended) return
     this.child.kill('SIGTERM')
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_TIMEOUT_MS)
+    const timer = setTimeout(() => {
+      process.stderr.write(
+        `${this.name} did not end within 5 s of SIGTERM and is killed: ${this.lastWords()}\n`,
+      )
+      this.child.kill('SIGKILL')
+    }, STOP_TIMEOUT_MS)
     await this.end()
     clearTimeout(timer)
   }
@@ -174,15 +179,18 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port })
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
+/**
+ * Read from the kernel's table of sockets: columns are slot, local address (127.0.0.1 in host order), remote address
+ * and state, of which 0A is LISTEN. A connection made to find out would be the proxy's first, and a broken one.
+ */
+function listens(port: number): boolean {
+  const address = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .some((line) => {
+      const [, local, , state] = line.trim().split(/\s+/)
+      return local === address && state === '0A'
     })
-    socket.once('error', () => resolve(false))
-  })
 }
 
 export function pause(milliseconds: number): Promise<void> {

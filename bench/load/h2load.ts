@@ -38,20 +38,21 @@ async function measure(target: Target, observer: Observer): Promise<H2loadSummar
     if (line.startsWith('Main benchmark duration is started')) observer.begin()
     if (line.startsWith('Main benchmark duration is over')) observer.end()
   })
-  return parseSummary(output)
+  return parseSummary(output, target.scenario.bodyBytes)
 }
 
 export type H2loadSummary = Pick<LoadResult, 'requestsPerSecond' | 'failed' | 'failure'>
 
 /**
  * Reads requests per second and failures from h2load's summary. Statuses other than 2xx count as failures, and so does
- * a run without any success. Throws when the summary has another form.
+ * a run without any success, or with less data than successes times `bodyBytes`. Throws when the summary has another form.
  */
-export function parseSummary(output: string): H2loadSummary {
+export function parseSummary(output: string, bodyBytes: number): H2loadSummary {
   const rate = /^finished in .*?, ([\d.]+) req\/s/m.exec(output)
   const counts = /(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout/.exec(output)
   const statuses = /^status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx/m.exec(output)
-  if (rate === null || counts === null || statuses === null) {
+  const data = /^traffic: .* \((\d+)\) data$/m.exec(output)
+  if (rate === null || counts === null || statuses === null || data === null) {
     throw new Error(`h2load printed no summary: ${output.trim().split('\n').slice(-3).join(' | ')}`)
   }
   // "errored" is part of "failed", and so are statuses other than 2xx of requests whose stream ended well.
@@ -62,6 +63,10 @@ export function parseSummary(output: string): H2loadSummary {
   const requestsPerSecond = Number(rate[1])
   if (succeeded === 0)
     return { requestsPerSecond, failed: Math.max(1, bad), failure: `no request of ${done} succeeded` }
+  // The data of the warm-up is in the total too, so this finds only bodies that are short as a rule.
+  if (Number(data[1]) < succeeded * bodyBytes) {
+    return { requestsPerSecond, failed: Math.max(1, bad), failure: `bodies are shorter than ${bodyBytes} B` }
+  }
   const failure = bad === 0 ? '' : `${bad} of ${done} requests failed, ${other} with a status other than 2xx`
   return { requestsPerSecond, failed: bad, failure }
 }
@@ -82,7 +87,7 @@ async function latencies(target: Target): Promise<Pick<LoadResult, 'p50' | 'p99'
   // The log has the warm-up too, with its handshakes.
   const from = starts.reduce((last, start) => Math.max(last, start), 0) - LATENCY_RUN_SECONDS * 1e6
   const sorted = Float64Array.from(durations.filter((_, i) => (starts[i] as number) >= from)).sort()
-  const { failed, failure } = parseSummary(output)
+  const { failed, failure } = parseSummary(output, target.scenario.bodyBytes)
   return { p50: percentile(sorted, 0.5) / 1000, p99: percentile(sorted, 0.99) / 1000, failed, failure }
 }
 

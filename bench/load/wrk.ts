@@ -18,28 +18,37 @@ export const wrk: LoadGenerator = {
     observer.begin()
     const output = await wrkOutput(target, target.seconds)
     observer.end()
-    return parseResult(output)
+    return parseResult(output, target.scenario.bodyBytes)
   },
 }
 
-/** Reads the line that wrk.lua prints. Errors of sockets and statuses of 400 and above count as failures. */
-export function parseResult(output: string): LoadResult {
+/**
+ * Reads the line that wrk.lua prints. Errors of sockets and statuses of 400 and above count as failures, and so does
+ * less data than requests times `bodyBytes`.
+ */
+export function parseResult(output: string, bodyBytes: number): LoadResult {
   const line = /^result (.*)$/m.exec(output)
   if (line === null)
     throw new Error(`wrk printed no result: ${output.trim().split('\n').slice(-3).join(' | ')}`)
   const values = new Map((line[1] as string).split(' ').map((pair) => pair.split('=') as [string, string]))
   const value = (name: string) => Number(values.get(name) ?? Number.NaN)
-  const causes = ['connect', 'read', 'write', 'timeout', 'status'].filter((name) => value(name) > 0)
+  const kinds = ['connect', 'read', 'write', 'timeout', 'status'].filter((name) => value(name) > 0)
   const requests = value('requests')
-  const failed = causes.reduce((sum, name) => sum + value(name), 0)
-  const failure = causes.map((name) => `${value(name)} ${name} errors`).join(', ')
-  return {
+  const failed = kinds.reduce((sum, name) => sum + value(name), 0)
+  const causes = kinds.map((name) => `${value(name)} ${name} errors`)
+  const figures = {
     requestsPerSecond: requests / (value('micros') / 1e6),
-    p50: requests === 0 ? Number.NaN : value('p50') / 1000,
-    p99: requests === 0 ? Number.NaN : value('p99') / 1000,
-    failed: requests === 0 ? Math.max(1, failed) : failed,
-    failure: requests === 0 ? `no request succeeded ${failure}`.trim() : failure,
+    p50: value('p50') / 1000,
+    p99: value('p99') / 1000,
   }
+  if (requests === 0) {
+    const failure = `no request succeeded ${causes.join(', ')}`.trim()
+    return { ...figures, p50: Number.NaN, p99: Number.NaN, failed: Math.max(1, failed), failure }
+  }
+  if (value('bytes') < requests * bodyBytes) {
+    return { ...figures, failed: Math.max(1, failed), failure: `bodies are shorter than ${bodyBytes} B` }
+  }
+  return { ...figures, failed, failure: causes.join(', ') }
 }
 
 async function wrkOutput(target: Target, seconds: number): Promise<string> {

@@ -13,7 +13,7 @@ t.test('reads requests per second of a clean run', async (t) => {
     '300 total, 300 started, 300 done, 300 succeeded, 0 failed, 0 errored, 0 timeout',
     '300 2xx, 0 3xx, 0 4xx, 0 5xx',
   )
-  t.same(parseSummary(text), { requestsPerSecond: 92454, failed: 0, failure: '' })
+  t.same(parseSummary(text, 128), { requestsPerSecond: 92454, failed: 0, failure: '' })
 })
 
 t.test('counts a failed request once, whether its stream failed or its status', async (t) => {
@@ -21,12 +21,12 @@ t.test('counts a failed request once, whether its stream failed or its status', 
     '300 total, 300 started, 300 done, 296 succeeded, 4 failed, 4 errored, 0 timeout',
     '296 2xx, 0 3xx, 0 4xx, 0 5xx',
   )
-  t.equal(parseSummary(reset).failed, 4)
+  t.equal(parseSummary(reset, 128).failed, 4)
   const status = summary(
     '300 total, 300 started, 300 done, 290 succeeded, 10 failed, 0 errored, 0 timeout',
     '290 2xx, 0 3xx, 3 4xx, 7 5xx',
   )
-  t.match(parseSummary(status), { failed: 10, failure: /10 of 300 requests failed, 10 with a status/ })
+  t.match(parseSummary(status, 128), { failed: 10, failure: /10 of 300 requests failed, 10 with a status/ })
 })
 
 t.test('a run without any success has failed', async (t) => {
@@ -34,11 +34,13 @@ t.test('a run without any success has failed', async (t) => {
     '0 total, 0 started, 0 done, 0 succeeded, 0 failed, 0 errored, 0 timeout',
     '0 2xx, 0 3xx, 0 4xx, 0 5xx',
   )
-  t.match(parseSummary(text), { failed: 1, failure: 'no request of 0 succeeded' })
+  t.match(parseSummary(text, 128), { failed: 1, failure: 'no request of 0 succeeded' })
 })
 
 t.test('output without a summary is an error that shows it', async (t) => {
-  t.throws(() => parseSummary('starting benchmark...\nunable to connect\n'), { message: /unable to connect/ })
+  t.throws(() => parseSummary('starting benchmark...\nunable to connect\n', 128), {
+    message: /unable to connect/,
+  })
 })
 
 t.test('percentiles are nearest ranks', async (t) => {
@@ -47,4 +49,12 @@ t.test('percentiles are nearest ranks', async (t) => {
   t.equal(percentile(hundred, 0.99), 99)
   t.equal(percentile(Float64Array.of(7), 0.99), 7)
   t.ok(Number.isNaN(percentile(new Float64Array(0), 0.5)))
+})
+
+t.test('bodies that are short as a rule fail the run', async (t) => {
+  const text = summary(
+    '300 total, 300 started, 300 done, 300 succeeded, 0 failed, 0 errored, 0 timeout',
+    '300 2xx, 0 3xx, 0 4xx, 0 5xx',
+  )
+  t.match(parseSummary(text, 1_000_000), { failed: 1, failure: 'bodies are shorter than 1000000 B' })
 })
