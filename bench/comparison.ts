@@ -15,7 +15,7 @@ import { quietCores } from './usage.ts'
 export const GENERATOR: Readonly<Record<Protocol, LoadGenerator>> = { h2: h2load, http1: wrk }
 
 /** Visits of a proxy in one round whose load generator fails. */
-const ATTEMPTS = 3
+const ATTEMPTS = 2
 
 export interface ComparisonOptions {
   readonly rounds: number
@@ -109,7 +109,7 @@ export class Arena {
     row.error = await this.#check(proxy, scenario.protocol)
     if (row.error !== null) return null
     try {
-      return await this.#start(proxy, scenario.protocol, upstream.port, row)
+      return await this.#start(proxy, scenario.protocol, upstream.port, row, false)
     } catch (error) {
       row.error = `left out: ${message(error)}`
       this.#progress(`${proxy.name}: ${row.error}`)
@@ -117,10 +117,16 @@ export class Arena {
     }
   }
 
-  async #start(proxy: Competitor, protocol: Protocol, upstreamPort: number, row: Row): Promise<Contestant> {
+  async #start(
+    proxy: Competitor,
+    protocol: Protocol,
+    upstreamPort: number,
+    row: Row,
+    rehearsal: boolean,
+  ): Promise<Contestant> {
     const port = await freePort()
     const folder = this.#newFolder()
-    const setup = { protocol, listenPort: port, upstreamPort, identity: this.#identity, folder }
+    const setup = { protocol, listenPort: port, upstreamPort, identity: this.#identity, rehearsal, folder }
     const launch = await proxy.launch(setup)
     if (launch.note !== undefined) row.notes.push(launch.note)
     const process = PinnedProcess.start(proxy.name, launch, this.#options.cores.proxy)
@@ -143,7 +149,7 @@ export class Arena {
     let contestant: Contestant | null = null
     try {
       const row: Row = { name: proxy.name, measurements: [], notes: [], error: null }
-      contestant = await this.#start(proxy, protocol, echo.port, row)
+      contestant = await this.#start(proxy, protocol, echo.port, row, true)
       await checkAddedHeaders(protocol, contestant.port, this.#identity, proxy.uniqueRequestId)
     } catch (error) {
       wrong = `left out: ${message(error)}`
@@ -181,7 +187,7 @@ export class Arena {
       try {
         const pid = process?.pid ?? null
         const generator = GENERATOR[scenario.protocol]
-        const result = await measure(generator, { ...target, patience: 2 ** (attempt - 1) }, pid, cores)
+        const result = await measure(generator, { ...target, attempt }, pid, cores)
         if (process?.ended === true) throw new Error('ended while it was measured')
         row.measurements.push(result)
         const rate = Math.round(result.requestsPerSecond).toLocaleString('en')
@@ -190,9 +196,10 @@ export class Arena {
         )
         return
       } catch (error) {
-        // h2load does not end when a connection is still in its handshake at the end, as on a busy machine: a longer warm-up helps.
+        // h2load does not end when a connection is still in its handshake at the end, which happens when a proxy neglects
+        // handshakes under load.
         if (attempt < ATTEMPTS && process?.ended !== true) {
-          this.#progress(`${place}: once more, with a longer warm-up: ${message(error)}`)
+          this.#progress(`${place}: once more: ${message(error)}`)
           continue
         }
         const ended = process?.ended === true ? `; ${row.name} ended: ${process.lastWords()}` : ''

@@ -9,8 +9,8 @@ export interface Target {
   readonly path: string
   /** Length of the measured part, in seconds. */
   readonly seconds: number
-  /** Multiplies the time of the warm-up; 1 or more. */
-  readonly patience: number
+  /** 1 for the first try, more when the generator itself failed before. */
+  readonly attempt: number
   /** The core that the load generator runs on. */
   readonly core: number
   /** For request lists and logs. */

@@ -8,6 +8,8 @@ export interface CompetitorSetup {
   readonly listenPort: number
   readonly upstreamPort: number
   readonly identity: Identity
+  /** Started only to be checked, not to be measured. */
+  readonly rehearsal: boolean
   /** An empty folder of its own for configuration and state. */
   readonly folder: string
 }

@@ -25,7 +25,7 @@ export function pillion(options: PillionOptions): Competitor {
       const file = join(setup.folder, 'pillion.yaml')
       writeFileSync(file, configuration(setup, await freePort(), await freePort()))
       const args = [main, 'run', '-c', file]
-      if (options.profileFolder !== null) {
+      if (options.profileFolder !== null && !setup.rehearsal) {
         mkdirSync(options.profileFolder, { recursive: true })
         args.unshift('--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`)
       }
