@@ -56,6 +56,8 @@ export function createServerSession(
     wheel: options.timers,
     limits: { ...DEFAULT_LIMITS, headBytes: options.maxHeadBytes, fields: options.maxFields },
     timeouts: { ...DEFAULT_SERVER_TIMEOUTS, headMs: options.headMs, idleMs: options.idleMs },
+    // Callers that give up close, and so does a sidecar for its own caller: the work behind it should end too.
+    halfClose: false,
     onClosed: (session) => owner.closed(session, refusal),
     onRefused: (reason) => {
       refusal = reason

@@ -23,6 +23,11 @@ export interface Http1ServerOptions {
   readonly timeouts?: ServerTimeouts
   /** Written as `server` in the replies that the codec itself makes; none by default. */
   readonly serverName?: string
+  /**
+   * Whether a caller that sent FIN behind its request still gets the response. Default true. With false it is taken to
+   * be gone, and its exchange ends: that is all that most callers do when they give up.
+   */
+  readonly halfClose?: boolean
   /** The connection is gone. */
   readonly onClosed?: (session: Http1ServerConnection) => void
   /** The codec itself turned input away, for metrics and logs. */
@@ -244,7 +249,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
 
   readEnd(): void {
     this.#inputEnded = true
-    if (this.#phase === BODY) {
+    const sending = this.#phase === BODY
+    if (sending || (this.#phase === WAIT && this.#options.halfClose === false)) {
       const stream = this.#stream as Http1ServerStream
       const answered = stream.out === OUT_DONE
       const receiver = stream.receiver
@@ -252,7 +258,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
       this.#stream = null
       if (answered) this.#linger()
       else this.#abort(stream)
-      receiver?.reset(reasons.downstreamClosed.with('in the middle of its request'))
+      const where = sending ? 'in the middle of its request' : 'before the response was complete'
+      receiver?.reset(reasons.downstreamClosed.with(where))
     } else if (this.#phase === HEAD && !this.#scheduled) this.#linger()
   }
 

@@ -37,6 +37,20 @@ export class Child {
     this.#process.on('close', (code, signal) => this.#ended(code, signal))
   }
 
+  /** Process id, 0 when it could not be started. */
+  get pid(): number {
+    return this.#process.pid ?? 0
+  }
+
+  get running(): boolean {
+    return this.#exit === null
+  }
+
+  /** Waits for a state that its output tells; rejects after 20 s. */
+  when(what: string, holds: () => boolean): Promise<void> {
+    return this.#changes.when(what, holds)
+  }
+
   /** What a line of either output has that matches `pattern`; rejects with all output when the process ends before. */
   async line(pattern: RegExp): Promise<RegExpExecArray> {
     const find = () => pattern.exec(completeLines(this.stdout)) ?? pattern.exec(completeLines(this.stderr))
@@ -50,6 +64,10 @@ export class Child {
   async exited(): Promise<number | null> {
     await this.#changes.when('the process to end', () => this.#exit !== null)
     return this.#exit?.code ?? null
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal)
   }
 
   /** Sends a signal, SIGTERM by default, and waits for the end. */

@@ -2,6 +2,13 @@ import { type Authority, createAuthority, issueLeaf } from '../../../certs/autho
 import { parseSpiffeId, serviceId } from '../../../certs/spiffe-id.ts'
 import type { TlsMaterial } from './tls-material.ts'
 
+export interface LeafDates {
+  /** Wall clock at which the certificate is issued, in milliseconds since the epoch. */
+  readonly now?: () => number
+  /** Milliseconds. */
+  readonly ttl?: number
+}
+
 /** A certificate authority of one trust domain, in memory, for tests. */
 export class MeshCertificates {
   readonly #authority: Authority
@@ -19,7 +26,7 @@ export class MeshCertificates {
    * A certificate for a service of namespace `default`, or for a whole SPIFFE ID. It has the IP address 127.0.0.1 and
    * the DNS name localhost too, so that clients that know nothing of SPIFFE accept it.
    */
-  async issue(service: string): Promise<Required<TlsMaterial>> {
+  async issue(service: string, dates: LeafDates = {}): Promise<Required<TlsMaterial>> {
     const spiffeId = service.startsWith('spiffe://')
       ? parseSpiffeId(service)
       : serviceId(this.#trustDomain, 'default', service)
@@ -28,6 +35,7 @@ export class MeshCertificates {
       spiffeId,
       ipAddresses: ['127.0.0.1'],
       dnsNames: ['localhost'],
+      ...dates,
     })
     return { cert: leaf.chainPem, key: leaf.keyPem, ca: this.ca }
   }
