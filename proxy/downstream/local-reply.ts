@@ -1,6 +1,6 @@
 import { Fields } from '../message/fields.ts'
 import { Head } from '../message/head.ts'
-import type { Reason } from '../message/reason.ts'
+import { type Reason, reasons } from '../message/reason.ts'
 import type { MessageSink } from '../message/stream.ts'
 
 /** Names the reason of a reply that this sidecar made itself. */
@@ -31,16 +31,25 @@ export function replyLocally(to: MessageSink, request: Head, reason: Reason): vo
   to.data(body, 0, body.length, true)
 }
 
+/**
+ * Ends a response that has begun and will not be completed. A gRPC caller gets the status that the reason stands for;
+ * only where the endpoint itself reset the call its code is passed on, which says as much (gRPC over HTTP/2, "Errors").
+ */
+export function breakOff(to: MessageSink, request: Head, reason: Reason): void {
+  if (request.grpc && !reason.is(reasons.upstreamReset)) to.trailers(Fields.of(grpcStatusFields(reason)))
+  else to.reset(reason)
+}
+
 function grpcReply(reason: Reason): Head {
-  return Head.response(
-    200,
-    Fields.of({
-      'content-type': 'application/grpc',
-      'grpc-status': String(reason.grpcStatus),
-      'grpc-message': encodeGrpcMessage(String(reason)),
-      [REASON_FIELD]: reason.code,
-    }),
-  )
+  return Head.response(200, Fields.of({ 'content-type': 'application/grpc', ...grpcStatusFields(reason) }))
+}
+
+function grpcStatusFields(reason: Reason): Record<string, string> {
+  return {
+    'grpc-status': String(reason.grpcStatus),
+    'grpc-message': encodeGrpcMessage(String(reason)),
+    [REASON_FIELD]: reason.code,
+  }
 }
 
 /** Percent-encodes what is not printable ASCII, and "%" (gRPC over HTTP/2, "Status-Message"). */

@@ -1,7 +1,7 @@
 import { NONE_TRIED } from '../balance/balancer.ts'
 import type { Endpoint } from '../balance/endpoint.ts'
 import { type Deadline, Timer } from '../base/timer-wheel.ts'
-import { replyLocally } from '../downstream/local-reply.ts'
+import { breakOff, replyLocally } from '../downstream/local-reply.ts'
 import { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
 import { grpcStatusOf } from '../message/grpc-status.ts'
@@ -292,8 +292,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.reason = reason
     this.#settle(attempt, !reason.is(reasons.goaway))
     if (this.committed) {
-      this.#record(this.status)
-      this.down.reset(reason)
+      this.#breakOff(reason)
       return
     }
     if (this.attempts < MAX_ATTEMPTS && this.#replayable() && mayTryAgain(this, reason)) {
@@ -372,13 +371,26 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.attempt = null
     this.context.listener.localReplies.count(reason.code)
     if (this.request.grpc) this.grpcStatus = reason.grpcStatus
+    this.#record(this.request.grpc ? 200 : reason.status)
+    this.#dropRequest()
+    if (reason.is(reasons.denied)) this.context.logRefusal(reason)
+    replyLocally(this.down, this.request, reason)
+  }
+
+  /** Ends a response that has begun and that nobody completes. */
+  #breakOff(reason: Reason): void {
+    if (this.request.grpc) this.grpcStatus = reason.grpcStatus
+    this.#record(this.status)
+    if (this.request.grpc) this.#dropRequest()
+    breakOff(this.down, this.request, reason)
+  }
+
+  /** Nobody is there any more to take the rest of the request. */
+  #dropRequest(): void {
     this.down.source = null
     if (!this.requestEnded) this.down.receiver = new Discard(this.down)
     const unsent = this.requestBytes - this.credited
-    this.#record(this.request.grpc ? 200 : reason.status)
     if (unsent > 0) this.down.credit(unsent)
-    if (reason.is(reasons.denied)) this.context.logRefusal(reason)
-    replyLocally(this.down, this.request, reason)
   }
 
   #complete(): void {
