@@ -39,6 +39,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
   #nextId = 1
   #settled = false
   #retired = false
+  #lastAccepted = MAX_WINDOW
 
   constructor(transport: Transport, options: Http2ClientOptions, owner: ClientSessionOwner) {
     super(transport, options)
@@ -89,6 +90,15 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     return 0
   }
 
+  protected wasPassedOver(): boolean {
+    return false
+  }
+
+  /** Streams that the server's GOAWAY named as unprocessed are given up. */
+  protected override mayHaveCrossed(id: number): boolean {
+    return id > this.#lastAccepted || super.mayHaveCrossed(id)
+  }
+
   protected isIdle(id: number): boolean {
     return (id & 1) === 0 || id >= this.#nextId
   }
@@ -104,7 +114,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
       this.compressionError()
     } else if (stream === undefined) {
       if (this.isIdle(id)) this.frameError(PROTOCOL_ERROR, `HEADERS on stream ${id}, which is idle`)
-      else this.glitch(0.1)
+      else this.headersOnClosed(id)
     } else if (!mayReceive(stream.state)) {
       this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
     } else if (fields === null) {
@@ -156,6 +166,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
   protected goaway(lastStreamId: number, code: number, debug: string): void {
     const detail = `${ERROR_NAMES[code] ?? code}${debug === '' ? '' : `, ${debug}`}`
     const reason = reasons.goaway.with(detail)
+    this.#lastAccepted = Math.min(this.#lastAccepted, lastStreamId)
     this.#retire()
     const lost: Http2Stream[] = []
     for (const stream of this.streams.values()) if (stream.id > lastStreamId) lost.push(stream)

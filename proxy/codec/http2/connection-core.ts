@@ -7,6 +7,7 @@ import { writeData, writeGoaway, writeRstStream, writeWindowUpdate } from './fra
 import { HeadEncoder } from './head-encoder.ts'
 import type { Http2Options } from './options.ts'
 import { ReadyList } from './ready-list.ts'
+import { ResetHistory } from './reset-history.ts'
 import type { Http2Stream } from './stream.ts'
 import { CLOSED } from './stream-state.ts'
 
@@ -40,6 +41,7 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   // Frames and streams that lead nowhere are paid from here.
   readonly #floods = new FloodBudget()
   readonly #ready = new ReadyList()
+  readonly #resets = new ResetHistory()
   readonly #idleTimer: Timer
   readonly #headTimer: Timer
   // Credited bytes that no WINDOW_UPDATE has told the peer of yet.
@@ -159,9 +161,30 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
 
   /** Sends RST_STREAM and forgets the stream; its receiver is not told. */
   sendReset(stream: Http2Stream, code: number): void {
-    if (this.failure === null) writeRstStream(this.transport, stream.id, code)
+    this.writeReset(stream.id, code)
     stream.state = CLOSED
     this.forget(stream)
+  }
+
+  /** Sends RST_STREAM on a stream that has no object (any more). */
+  protected writeReset(id: number, code: number): void {
+    if (this.failure !== null) return
+    this.#resets.add(id)
+    writeRstStream(this.transport, id, code)
+  }
+
+  /** Sends RST_STREAM for what came on a stream that is over, and charges the peer. */
+  protected resetClosed(id: number, code: number): void {
+    this.writeReset(id, code)
+    this.glitch(1)
+  }
+
+  /**
+   * Whether frames on the closed stream `id` may have been under way when we closed it, and so are to be ignored
+   * (RFC 9113 §5.1, closed).
+   */
+  protected mayHaveCrossed(id: number): boolean {
+    return this.#resets.has(id)
   }
 
   /** A stream error (RFC 9113 §5.4.2): RST_STREAM to the peer, `reset` to the receiver. */

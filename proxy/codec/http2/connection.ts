@@ -4,6 +4,7 @@ import { ConnectionCore } from './connection-core.ts'
 import {
   COMPRESSION_ERROR,
   CONTINUATION,
+  ENHANCE_YOUR_CALM,
   FLAG_ACK,
   FLAG_END_HEADERS,
   FLAG_END_STREAM,
@@ -22,7 +23,7 @@ import {
   STREAM_CLOSED,
   WINDOW_UPDATE,
 } from './constants.ts'
-import { type FrameHandler, FrameReader } from './frame/frame-reader.ts'
+import { type FrameHandler, FrameReader, SETTINGS_FIRST } from './frame/frame-reader.ts'
 import { writePingAck, writeSettingsAck } from './frame/frame-writer.ts'
 import { HeadDecoder } from './head-decoder.ts'
 import { HeaderBlock } from './header-block.ts'
@@ -30,6 +31,9 @@ import type { Http2Options } from './options.ts'
 import { PeerSettings } from './settings.ts'
 import type { Http2Stream } from './stream.ts'
 import { CLOSED, mayReceive } from './stream-state.ts'
+
+/** Settings in one frame: there are not that many. */
+const MAX_SETTINGS = 32
 
 /** What both roles do with the frames that come in (RFC 9113 §6). */
 export abstract class Http2Connection extends ConnectionCore implements FrameHandler {
@@ -49,6 +53,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   protected abstract readonly isClient: boolean
   /** A whole header block has come on stream `id`. */
   protected abstract headBlock(id: number, block: Buffer, from: number, to: number, end: boolean): void
+  /** True when stream `id` was never opened though a higher one was (RFC 9113 §5.1.1). */
+  protected abstract wasPassedOver(id: number): boolean
   /** True when no stream `id` was ever opened by whoever may open it. */
   protected abstract isIdle(id: number): boolean
   protected abstract goaway(lastStreamId: number, code: number, debug: string): void
@@ -132,8 +138,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     } else if (stream !== undefined) {
       this.streamError(stream, STREAM_CLOSED, 'DATA after END_STREAM')
     } else if (flow > 0) {
-      // Most likely it crossed our RST_STREAM on the way (RFC 9113 §5.1, closed).
-      this.glitch(0.1)
+      if (this.mayHaveCrossed(id)) this.glitch(0.1)
+      else this.resetClosed(id, STREAM_CLOSED)
     }
   }
 
@@ -192,6 +198,13 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     this.headExpected()
   }
 
+  /** HEADERS on a stream that is no more. */
+  protected headersOnClosed(id: number): void {
+    if (this.mayHaveCrossed(id)) this.glitch(0.1)
+    else if (this.wasPassedOver(id)) this.frameError(PROTOCOL_ERROR, `stream ${id} comes after a higher one`)
+    else this.frameError(STREAM_CLOSED, `HEADERS on stream ${id}, which is over`)
+  }
+
   #continuation(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
     if (id === 0 || id !== this.reader.continuing) {
       return this.frameError(PROTOCOL_ERROR, `CONTINUATION on stream ${id} without HEADERS before it`)
@@ -245,12 +258,19 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   #settings(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
     const length = to - from
     if (id !== 0) return this.frameError(PROTOCOL_ERROR, 'SETTINGS on a stream')
+    if (this.reader.continuing === SETTINGS_FIRST) {
+      if ((flags & FLAG_ACK) !== 0)
+        return this.frameError(PROTOCOL_ERROR, 'an acknowledgement before any SETTINGS')
+      this.reader.continuing = 0
+    }
     if ((flags & FLAG_ACK) !== 0) {
       if (length !== 0) this.frameError(FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload')
       return
     }
     if (length % 6 !== 0)
       return this.frameError(FRAME_SIZE_ERROR, 'SETTINGS is not a multiple of 6 bytes long')
+    if (length > MAX_SETTINGS * 6)
+      return this.frameError(ENHANCE_YOUR_CALM, `more than ${MAX_SETTINGS} settings in one frame`)
     const before = this.peer.initialWindow
     const code = this.peer.read(chunk, from, to, this.isClient)
     if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)

@@ -36,15 +36,20 @@ export class HeaderBlock {
       if (from === to) return this.#wrong(FRAME_SIZE_ERROR, 'padded HEADERS without a pad length')
       to -= payload[from]
       from += 1
+      if (from > to) return this.#wrong(PROTOCOL_ERROR, 'more padding than payload in HEADERS')
     }
     if ((flags & FLAG_PRIORITY) !== 0) {
-      if (to - from < 5) return this.#wrong(FRAME_SIZE_ERROR, 'HEADERS is too short')
+      if (to - from < 5) {
+        const padded = (flags & FLAG_PADDED) !== 0
+        return padded
+          ? this.#wrong(PROTOCOL_ERROR, 'padding reaches into the priority of HEADERS')
+          : this.#wrong(FRAME_SIZE_ERROR, 'HEADERS is too short')
+      }
       if ((payload.readUInt32BE(from) & MAX_WINDOW) === id) {
         return this.#wrong(PROTOCOL_ERROR, `stream ${id} depends on itself`)
       }
       from += 5
     }
-    if (from > to) return this.#wrong(PROTOCOL_ERROR, 'more padding than payload in HEADERS')
     this.from = from
     this.to = to
     return NO_ERROR

@@ -16,7 +16,7 @@ import {
   SETTINGS_MAX_HEADER_LIST_SIZE,
   STREAM_CLOSED,
 } from './constants.ts'
-import { writeGoaway, writePing, writeRstStream, writeSettings } from './frame/frame-writer.ts'
+import { writeGoaway, writePing, writeSettings } from './frame/frame-writer.ts'
 import { REQUEST } from './head-builder.ts'
 import type { Http2Options } from './options.ts'
 import { Http2Stream } from './stream.ts'
@@ -43,6 +43,9 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
   readonly #maxStreams: number
   #prefaceRead = 0
   #last = 0
+  // The last streams that were passed over lie between these two.
+  #gapFrom = 0
+  #gapTo = 0
   #draining = false
   #lastOffered = MAX_WINDOW
 
@@ -87,7 +90,16 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
   }
 
   protected lastProcessed(): number {
-    return this.#last
+    return Math.min(this.#last, this.#lastOffered)
+  }
+
+  protected wasPassedOver(id: number): boolean {
+    return id > this.#gapFrom && id < this.#gapTo
+  }
+
+  /** Streams above the one that the final GOAWAY named are ignored (RFC 9113 §6.8). */
+  protected override mayHaveCrossed(id: number): boolean {
+    return id > this.#lastOffered || super.mayHaveCrossed(id)
   }
 
   protected isIdle(id: number): boolean {
@@ -104,11 +116,14 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       this.compressionError()
       return
     }
-    if (id > this.#lastOffered) return
+    if (id !== this.#last + 2) {
+      this.#gapFrom = this.#last
+      this.#gapTo = id
+    }
     this.#last = id
+    if (id > this.#lastOffered) return
     if (this.streams.size >= this.#maxStreams) {
-      writeRstStream(this.transport, id, REFUSED_STREAM)
-      this.glitch(1)
+      this.resetClosed(id, REFUSED_STREAM)
       return
     }
     if (head === null) {
@@ -121,8 +136,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     if (end) {
       stream.state = receivedEnd(stream.state)
       if (head.contentLength > 0) {
-        writeRstStream(this.transport, id, PROTOCOL_ERROR)
-        this.glitch(1)
+        this.resetClosed(id, PROTOCOL_ERROR)
         return
       }
     }
@@ -135,12 +149,12 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.glitch(1)
     if (this.failure !== null) return
     if (this.decoder.tooLarge === '') {
-      writeRstStream(this.transport, id, PROTOCOL_ERROR)
+      this.writeReset(id, PROTOCOL_ERROR)
       return
     }
     const fields = Fields.of({ 'content-length': '0', 'x-pillion-reason': reasons.headTooLarge.code })
     this.encoder.write(this.transport, id, Head.response(reasons.headTooLarge.status, fields), null, true)
-    if (!end) writeRstStream(this.transport, id, NO_ERROR)
+    if (!end) this.writeReset(id, NO_ERROR)
   }
 
   #trailers(id: number, block: Buffer, from: number, to: number, end: boolean): void {
@@ -151,10 +165,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     }
     const stream = this.streams.get(id)
     if (stream === undefined) {
-      // It may have crossed our RST_STREAM; a stream that was closed by both sides is a connection error in the RFC, but
-      // telling the two apart for ever is not possible, so the peer is charged instead.
-      this.glitch(1)
-      if (this.failure === null) writeRstStream(this.transport, id, STREAM_CLOSED)
+      this.headersOnClosed(id)
       return
     }
     if (!mayReceive(stream.state)) {

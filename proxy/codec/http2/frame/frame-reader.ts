@@ -7,7 +7,11 @@ import {
   FRAME_HEADER,
   FRAME_SIZE_ERROR,
   PROTOCOL_ERROR,
+  SETTINGS,
 } from '../constants.ts'
+
+/** Value of `continuing` before the first frame. */
+export const SETTINGS_FIRST = -1
 
 /** Gets what the reader finds. Buffers are valid until the call returns. */
 export interface FrameHandler {
@@ -40,8 +44,11 @@ export interface FrameHandler {
 export class FrameReader {
   readonly #handler: FrameHandler
   readonly #maxFrameSize: number
-  /** The stream whose header block is being continued, 0 when none is. Set by the handler. */
-  continuing = 0
+  /**
+   * The stream whose header block is being continued, 0 when none is. Set by the handler. SETTINGS_FIRST until the
+   * handler has seen the SETTINGS frame that every connection starts with (RFC 9113 §3.4).
+   */
+  continuing = SETTINGS_FIRST
   /** Set by the handler to ignore everything that follows. */
   stopped = false
 
@@ -58,6 +65,7 @@ export class FrameReader {
   }
 
   read(chunk: Buffer, from: number, to: number): void {
+    if (this.stopped) return
     let at = from
     if (this.#dataLeft > 0) at = this.#moreData(chunk, at, to)
     if (this.#partial !== null && at < to) at = this.#gather(chunk, at, to)
@@ -88,11 +96,14 @@ export class FrameReader {
       this.#fail(FRAME_SIZE_ERROR, `a frame of ${length} bytes, at most ${this.#maxFrameSize} are allowed`)
       return false
     }
-    if (this.continuing !== 0 && type !== CONTINUATION) {
+    if (this.continuing === 0 || type === CONTINUATION) return true
+    if (this.continuing === SETTINGS_FIRST) {
+      if (type === SETTINGS) return true
+      this.#fail(PROTOCOL_ERROR, `the first frame is of type ${type}, not SETTINGS`)
+    } else {
       this.#fail(PROTOCOL_ERROR, `a frame of type ${type} inside a header block`)
-      return false
     }
-    return true
+    return false
   }
 
   /** One frame that lies whole in `chunk` from `at` to `end`. */
