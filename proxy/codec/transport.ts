@@ -59,9 +59,10 @@ export class Transport implements TurnEnd {
     socket.on('close', () => this.#closed())
   }
 
-  /** Starts reading through the stream interface; not for sockets made with `onread`, which call `received`. */
+  /** Starts reading. Sockets made with `onread` never emit data: they call `received` themselves. */
   start(): void {
     this.socket.on('data', (chunk: Buffer) => this.received(chunk))
+    this.socket.resume()
   }
 
   /** Whatever a peer's bytes make go wrong in us costs that peer its connection, not the others the process. */

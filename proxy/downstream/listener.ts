@@ -1,14 +1,15 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import type { TimerWheel } from '../base/timer-wheel.ts'
+import { acceptedTransport } from '../codec/shared-read.ts'
 import { Transport } from '../codec/transport.ts'
 import type { Reason } from '../message/reason.ts'
 import type { Protocol, RequestAcceptor, ServerSession } from '../message/session.ts'
 import type { ListenerStats } from '../telemetry/listener-stats.ts'
 import type { Caller } from './caller.ts'
 import { ProtocolDetection } from './protocol-detection.ts'
-import { callerIdentity, type ServerIdentity, serverTlsOptions } from './server-tls.ts'
 import { createServerSession, type ServerSessionOptions } from './server-session.ts'
+import { callerIdentity, type ServerIdentity, serverTlsOptions } from './server-tls.ts'
 
 export interface ListenerOptions {
   readonly name: string
@@ -38,6 +39,8 @@ export class Listener {
   readonly #tls: TlsServer | null
   readonly #sessions = new Set<ServerSession>()
   readonly #sockets = new Set<Socket>()
+  // Connections in their handshake, or that have not shown their protocol yet, by the caller's address and port.
+  readonly #unborn = new Map<string, Socket>()
 
   constructor(options: ListenerOptions) {
     this.#options = options
@@ -46,11 +49,14 @@ export class Listener {
       this.#server = this.#tls
       this.#tls.on('connection', (socket: Socket) => this.#accepted(socket))
     } else {
-      this.#server = createServer({ allowHalfOpen: true, noDelay: true })
+      this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true })
       this.#server.on('connection', (socket) => {
-        if (!this.#accepted(socket)) return
-        if (this.#tls === null) this.#plain(socket)
-        else this.#peek(socket, this.#tls)
+        if (this.#tls === null) {
+          const transport = acceptedTransport(socket)
+          if (this.#accepted(transport.socket)) this.#plain(transport)
+        } else if (this.#accepted(socket)) {
+          this.#peek(socket, this.#tls)
+        }
       })
     }
   }
@@ -77,6 +83,8 @@ export class Listener {
   drain(): void {
     this.#server.close()
     for (const session of [...this.#sessions]) session.drain()
+    // What has not got as far as a protocol has no request under way.
+    for (const socket of [...this.#unborn.values()]) socket.destroy()
   }
 
   /** Closes everything at once. */
@@ -109,10 +117,13 @@ export class Listener {
       socket.destroy()
       return false
     }
+    const remote = remoteOf(socket)
     this.#sockets.add(socket)
+    this.#unborn.set(remote, socket)
     stats.connections += 1
     stats.connectionsOpened += 1
     socket.once('close', () => {
+      if (this.#unborn.get(remote) === socket) this.#unborn.delete(remote)
       if (this.#sockets.delete(socket)) stats.connections -= 1
     })
     return true
@@ -123,15 +134,20 @@ export class Listener {
     socket.once('data', (chunk: Buffer) => {
       socket.pause()
       socket.unshift(chunk)
-      if (chunk[0] === TLS_HANDSHAKE) tls.emit('connection', socket)
-      else this.#plain(socket)
+      if (chunk[0] === TLS_HANDSHAKE) {
+        socket.allowHalfOpen = false
+        tls.emit('connection', socket)
+      } else {
+        this.#plain(new Transport(socket))
+      }
     })
     socket.once('end', () => socket.end())
+    socket.resume()
   }
 
-  #plain(socket: Socket): void {
+  #plain(transport: Transport): void {
+    const { socket } = transport
     const caller = { address: addressOf(socket), port: socket.remotePort ?? 0, principal: null, tls: false }
-    const transport = new Transport(socket)
     new ProtocolDetection(
       transport,
       (protocol) => this.#start(transport, protocol, caller),
@@ -155,6 +171,8 @@ export class Listener {
       principal = verdict.id
     }
     stats.tlsHandshakes += 1
+    // Not before: whoever closes in the middle of a handshake (a port probe) is done.
+    socket.allowHalfOpen = true
     const transport = new Transport(socket)
     const caller = { address: addressOf(socket), port: socket.remotePort ?? 0, principal, tls: true }
     if (socket.alpnProtocol === 'h2') {
@@ -171,13 +189,19 @@ export class Listener {
 
   #start(transport: Transport, protocol: Protocol, caller: Caller): void {
     const { stats, acceptor, session: options } = this.#options
+    this.#unborn.delete(`${caller.address}:${caller.port}`)
     if (protocol === 'h2') stats.http2 += 1
     else stats.http1 += 1
     const session = createServerSession(transport, protocol, options, acceptor(caller, protocol), {
       scheme: caller.tls ? 'https' : 'http',
       closed: (ended, reason) => {
         this.#sessions.delete(ended)
-        if (reason !== null && reason.fault === 'downstream' && reason.http2 !== 0 && reason.code === 'bad-request') {
+        if (
+          reason !== null &&
+          reason.fault === 'downstream' &&
+          reason.http2 !== 0 &&
+          reason.code === 'bad-request'
+        ) {
           stats.protocolErrors.count(reason.code)
           this.#options.refused(`${caller.address}:${caller.port}`, 'protocol', String(reason))
         }

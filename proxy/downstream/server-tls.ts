@@ -26,7 +26,6 @@ export function serverTlsOptions(identity: ServerIdentity, mutual: boolean, hand
     handshakeTimeout: handshakeMs,
     // A resumed session would skip the certificate (and outlive its trust).
     secureOptions: mutual ? constants.SSL_OP_NO_TICKET : 0,
-    allowHalfOpen: true,
   }
 }
 
@@ -41,11 +40,17 @@ export function callerIdentity(
   }
   if (!socket.authorized) {
     const why = String(socket.authorizationError)
-    return { refusal: 'untrusted-certificate', detail: `the caller's certificate is not trusted: ${phrase(why)}` }
+    return {
+      refusal: 'untrusted-certificate',
+      detail: `the caller's certificate is not trusted: ${phrase(why)}`,
+    }
   }
   const identity = peerIdentity(certificate.raw)
   if ('problem' in identity) {
-    return { refusal: 'no-identity', detail: `the caller's certificate has no usable SPIFFE ID: ${identity.problem}` }
+    return {
+      refusal: 'no-identity',
+      detail: `the caller's certificate has no usable SPIFFE ID: ${identity.problem}`,
+    }
   }
   if (identity.id.trustDomain !== trustDomain) {
     return {

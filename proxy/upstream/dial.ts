@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
+import { SharedRead } from '../codec/shared-read.ts'
 import { Transport } from '../codec/transport.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import type { Protocol } from '../message/session.ts'
@@ -21,16 +22,13 @@ export interface DialOwner {
   failed(dial: Dial, reason: Reason): void
 }
 
-// All plain-text connections read into one buffer: what arrives is used up before the next read.
-const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
-
 /** One attempt to connect to an endpoint: TCP, then TLS where asked, within a deadline. */
 export class Dial implements Deadline {
   readonly #owner: DialOwner
   readonly #options: DialOptions
   readonly #socket: Socket
   readonly #timer: Timer
-  #transport: Transport | null = null
+  readonly #read = new SharedRead()
   #done = false
 
   constructor(host: string, port: number, options: DialOptions, owner: DialOwner) {
@@ -43,13 +41,7 @@ export class Dial implements Deadline {
         host,
         port,
         noDelay: true,
-        onread: {
-          buffer: READ_BUFFER,
-          callback: (bytes, buffer) => {
-            this.#transport?.received((buffer as Buffer).subarray(0, bytes))
-            return true
-          },
-        },
+        onread: this.#read,
       })
       this.#socket.once('connect', () => this.#connected())
     } else {
@@ -95,8 +87,8 @@ export class Dial implements Deadline {
     if (this.#done) return
     this.#settle()
     const transport = new Transport(this.#socket)
-    this.#transport = transport
-    if (this.#options.tls !== null) transport.start()
+    if (this.#options.tls === null) this.#read.transport = transport
+    else transport.start()
     this.#owner.connected(this, transport, protocol)
   }
 

@@ -1,7 +1,7 @@
 import { Fields, NO_FIELDS } from '../../message/fields.ts'
 import { isGrpcContentType } from '../../message/head.ts'
+import { allowedInTrailers } from '../../message/trailer-fields.ts'
 import {
-  allowedInTrailers,
   CONNECTION,
   CONTENT_LENGTH,
   CONTENT_TYPE,

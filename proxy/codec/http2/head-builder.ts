@@ -1,5 +1,6 @@
 import { Fields, NO_FIELDS } from '../../message/fields.ts'
 import { Head, isGrpcContentType, parseContentLength } from '../../message/head.ts'
+import { allowedInTrailers } from '../../message/trailer-fields.ts'
 import type { FieldSink } from './hpack/decoder.ts'
 import {
   AUTHORITY,
@@ -90,6 +91,7 @@ export class HeadBuilder implements FieldSink {
       }
       if (!this.#special(name, value, kind)) return
     }
+    if (this.#shape === TRAILERS && !allowedInTrailers(name)) return
     if (this.#names.length >= this.#maxFields) {
       this.tooLarge = `more than ${this.#maxFields} fields`
       return
@@ -166,7 +168,7 @@ export class HeadBuilder implements FieldSink {
     )
   }
 
-  /** The regular fields alone: trailers. */
+  /** The regular fields alone: trailers, without those that mean nothing there. */
   fields(): Fields {
     return this.#names.length === 0 ? NO_FIELDS : new Fields(this.#names, this.#values, this.#sensitive)
   }
@@ -186,9 +188,11 @@ export class HeadBuilder implements FieldSink {
       // RFC 9113 §8.5
       if (this.#scheme !== '' || this.#path !== '') this.malformed = 'CONNECT with :scheme or :path'
       else if (this.#authority === '') this.malformed = 'CONNECT without :authority'
+      else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
       return
     }
     if (this.#scheme === '') this.malformed = 'no :scheme'
+    else if (!isScheme(this.#scheme)) this.malformed = ':scheme is none'
     else if (this.#path === '') this.malformed = 'no :path'
     else if (!isRequestPath(this.#path, this.#method)) this.malformed = ':path is not an absolute path'
     else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
@@ -197,6 +201,11 @@ export class HeadBuilder implements FieldSink {
 
 function isToken(text: string): boolean {
   return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(text)
+}
+
+/** RFC 3986 §3.1. */
+function isScheme(text: string): boolean {
+  return text === 'https' || text === 'http' || /^[a-z][a-z0-9+.-]*$/i.test(text)
 }
 
 /** Starts with "/" (or is "*" for OPTIONS) and holds neither white space, control characters, "#" nor bytes above 126. */

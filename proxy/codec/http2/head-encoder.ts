@@ -116,7 +116,7 @@ export class HeadEncoder {
   #fields(at: number, fields: Fields): number {
     const { names, values, sensitive } = fields
     for (let i = 0; i < names.length; i++) {
-      const never = sensitive !== null && sensitive.includes(names[i])
+      const never = sensitive?.includes(names[i]) === true
       at = this.#hpack.field(this.#scratch, at, names[i], values[i], never)
     }
     return at

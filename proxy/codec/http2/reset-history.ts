@@ -13,6 +13,6 @@ export class ResetHistory {
   }
 
   has(id: number): boolean {
-    return this.#ids !== null && this.#ids.includes(id)
+    return this.#ids?.includes(id) === true
   }
 }
