@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import { tlsFailureText } from '../../certs/tls-failure.ts'
 import type { TimerWheel } from '../base/timer-wheel.ts'
 import { acceptedTransport } from '../codec/shared-read.ts'
 import { Transport } from '../codec/transport.ts'
@@ -101,7 +102,7 @@ export class Listener {
     tls.on('secureConnection', (socket) => this.#secured(socket, identity, mutual))
     tls.on('tlsClientError', (error, socket) => {
       options.stats.tlsFailures.count('handshake')
-      options.refused(remoteOf(socket), 'handshake', `the TLS handshake failed: ${error.message}`)
+      options.refused(remoteOf(socket), 'handshake', `the TLS handshake failed: ${tlsFailureText(error)}`)
       socket.destroy()
     })
     return tls

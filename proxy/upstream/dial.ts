@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { tlsFailureText } from '../../certs/tls-failure.ts'
 import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
 import { SharedRead } from '../codec/shared-read.ts'
 import { Transport } from '../codec/transport.ts'
@@ -119,5 +120,5 @@ function failureReason(error: Error): Reason {
   const code = 'code' in error ? String(error.code) : ''
   // What verification says of a certificate has codes of its own; sockets''' and protocol errors start with E and ERR_SSL.
   if (code !== '' && !/^E[A-Z0-9]+$|^ERR_SSL/.test(code)) return reasons.peerIdentity.with(error.message)
-  return reasons.connectFailure.with(error.message === '' ? code : error.message)
+  return reasons.connectFailure.with(tlsFailureText(error))
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { parseScrape } from '../proxy/telemetry/scrape.ts'
 import type { MeshFolder } from './mesh-folder.ts'
 import { type Child, runTypeScript } from './peers/child.ts'
 import { Http1Client } from './peers/http1-client.ts'
@@ -73,6 +74,17 @@ export class Sidecar {
     t.equal(await child.stop(), 0, `${service} ends in order`)
     t.notMatch(child.stderr, STACK_LINE, `${service} logged no stack trace`)
     t.notMatch(child.stderr, 'a defect of the proxy', `${service} met no defect`)
+  }
+
+  /** The samples of a scrape with this name, as `labels -> value` such as `listener=inbound,reason=handshake`. */
+  async metric(name: string): Promise<Record<string, number>> {
+    const out: Record<string, number> = {}
+    for (const sample of parseScrape((await this.page('/metrics')).text)) {
+      if (sample.name !== name) continue
+      const labels = Object.entries(sample.labels).map(([label, value]) => `${label}=${value}`)
+      out[labels.sort().join()] = sample.value
+    }
+    return out
   }
 
   /** Memory held in RAM now, in bytes. */
