@@ -61,6 +61,7 @@ export async function runLive(
       await sleep(screen.every, signal)
     }
   } finally {
+    screen.leave()
     await Promise.all([story, ...traffic.map((one) => one.stop())])
     screen.say(traffic.map(({ name, calls, errors }) => `${name}: ${calls} calls, ${errors} lost`).join('; '))
   }

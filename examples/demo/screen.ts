@@ -6,6 +6,8 @@ export interface Screen {
   say(text: string): void
   /** Shows the state of things: `full` where it can be drawn in place, `brief` where each state is a further line. */
   show(full: readonly string[], brief: string): void
+  /** Leaves the state as it was shown last: what is said from now on comes below. */
+  leave(): void
 }
 
 /** For a terminal: the state is drawn in place, below everything said. */
@@ -27,6 +29,11 @@ export class TerminalScreen implements Screen {
     const erase = this.#erase()
     this.#shown = full
     this.#out.write(erase + this.#draw())
+  }
+
+  leave(): void {
+    this.#shown = []
+    this.#height = 0
   }
 
   #erase(): string {
@@ -57,4 +64,6 @@ export class LineScreen implements Screen {
   show(_full: readonly string[], brief: string): void {
     this.say(brief)
   }
+
+  leave(): void {}
 }

@@ -17,14 +17,17 @@ export class Changes {
     }
   }
 
-  /** Resolves when `holds` does (at once, or after a later change); rejects with `what` in the message after 20 s. */
-  when(what: string, holds: () => boolean): Promise<void> {
+  /**
+   * Resolves when `holds` does (at once, or after a later change); rejects with `what` in the message after `patience`
+   * milliseconds, 20 s unless given.
+   */
+  when(what: string, holds: () => boolean, patience = PATIENCE): Promise<void> {
     if (holds()) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter)
-        reject(new Error(`waited ${PATIENCE / 1000} s in vain for: ${what}`))
-      }, PATIENCE)
+        reject(new Error(`waited ${patience / 1000} s in vain for: ${what}`))
+      }, patience)
       const waiter: Waiter = {
         holds,
         resolve: () => {

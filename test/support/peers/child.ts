@@ -51,10 +51,14 @@ export class Child {
     return this.#changes.when(what, holds)
   }
 
-  /** What a line of either output has that matches `pattern`; rejects with all output when the process ends before. */
-  async line(pattern: RegExp): Promise<RegExpExecArray> {
+  /**
+   * What a line of either output has that matches `pattern`; rejects with all output when the process ends before, and
+   * after `patience` milliseconds, 20 s unless given.
+   */
+  async line(pattern: RegExp, patience?: number): Promise<RegExpExecArray> {
     const find = () => pattern.exec(completeLines(this.stdout)) ?? pattern.exec(completeLines(this.stderr))
-    await this.#changes.when(`a line like ${pattern}`, () => find() !== null || this.#exit !== null)
+    const isDone = () => find() !== null || this.#exit !== null
+    await this.#changes.when(`a line like ${pattern}`, isDone, patience)
     const found = find()
     if (found === null) throw new Error(`ended without a line like ${pattern}: ${this.stdout}${this.stderr}`)
     return found
