@@ -33,6 +33,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
   protected readonly isClient = true
   protected readonly protocolReason = reasons.upstreamProtocol
   protected readonly closedReason = reasons.upstreamClosed
+  protected readonly lateReason = reasons.upstreamProtocol
 
   readonly #owner: ClientSessionOwner
   readonly #maxStreams: number
@@ -145,8 +146,9 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
       return
     }
     stream.headReceived = true
-    stream.expected = head.contentLength
     if (head.status === 204 || head.status === 304) stream.bodiless = true
+    // What has no body whatever its length says is malformed with one.
+    stream.expected = stream.bodiless ? 0 : head.contentLength
     if (end) {
       const problem = stream.receiveEnd()
       if (problem !== '') {

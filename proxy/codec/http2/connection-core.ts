@@ -14,6 +14,11 @@ import { CLOSED } from './stream-state.ts'
 /** Time a closing connection waits for the peer to close too, in milliseconds. */
 const LINGER_MS = 1000
 
+/** WINDOW_UPDATE frames that a peer may send without having got any DATA. */
+const FREE_WINDOW_UPDATES = 1000
+/** And those that each DATA frame and each stream allows. */
+const UPDATES_PER_FRAME = 10
+
 const DEADLINE_IDLE = 0
 const DEADLINE_HEAD = 1
 const DEADLINE_LINGER = 2
@@ -28,6 +33,8 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   readonly encoder = new HeadEncoder()
   /** What we may still send on the connection, in bytes. */
   sendWindow = DEFAULT_WINDOW
+  /** Streams there have been. */
+  opened = 0
 
   protected readonly options: Http2Options
   protected readonly streams = new Map<number, Http2Stream>()
@@ -46,6 +53,8 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   readonly #headTimer: Timer
   // Credited bytes that no WINDOW_UPDATE has told the peer of yet.
   #unannounced = 0
+  #dataFrames = 0
+  #windowUpdates = 0
 
   protected constructor(transport: Transport, options: Http2Options) {
     this.transport = transport
@@ -66,6 +75,8 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   protected abstract readonly protocolReason: Reason
   /** The reason streams get when the peer's side of the connection ends. */
   protected abstract readonly closedReason: Reason
+  /** The reason when the peer took too long over its preface or a header block. */
+  protected abstract readonly lateReason: Reason
   /** The last stream of the peer's that we processed, for GOAWAY. */
   protected abstract lastProcessed(): number
   /** One stream or more have ended and are no longer among `streams`. */
@@ -103,9 +114,12 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
     this.options.timers.arm(new Timer(this, DEADLINE_LINGER), LINGER_MS)
   }
 
+  /** HTTP/2 knows no half-closed connection: nothing more can be opened or answered. */
   readEnd(): void {
-    this.transport.end()
-    this.#abortAll(this.failure ?? this.closedReason)
+    this.failure ??= this.closedReason
+    this.stopReading()
+    this.#abortAll(this.failure)
+    this.finish()
   }
 
   closed(error: Error | null): void {
@@ -144,7 +158,7 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
     if (kind === DEADLINE_LINGER) {
       this.transport.destroy()
     } else if (kind === DEADLINE_HEAD) {
-      this.fail(NO_ERROR, reasons.requestTimeout.with('no complete connection preface or header block'))
+      this.fail(NO_ERROR, this.lateReason.with('no complete connection preface or header block'))
     } else if (this.streams.size > 0 || this.activity) {
       this.activity = false
       this.options.timers.arm(this.#idleTimer, this.options.idleMs)
@@ -201,18 +215,32 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
 
   // Flow control, outwards
 
+  /** A WINDOW_UPDATE came: in number they follow from what we send, so that more of them serve no purpose. */
+  protected windowUpdated(): void {
+    this.#windowUpdates += 1
+    if (this.#windowUpdates > FREE_WINDOW_UPDATES + UPDATES_PER_FRAME * (this.#dataFrames + this.opened))
+      this.glitch(0.2)
+  }
+
   sendData(id: number, chunk: Buffer, from: number, to: number, end: boolean): void {
     const max = this.encoder.maxFrameSize
     while (to - from > max) {
       writeData(this.transport, id, chunk, from, from + max, false)
+      this.#dataFrames += 1
       from += max
     }
+    this.#dataFrames += 1
     writeData(this.transport, id, chunk, from, to, end)
   }
 
   /** `stream` has bytes waiting: it gets its turn when the connection can send, if the stream's own window allows. */
   whenReady(stream: Http2Stream): void {
     if (stream.sendWindow > 0 || stream.waiting?.length === 0) this.#ready.add(stream)
+  }
+
+  /** `stream` ended while it waited. */
+  notReady(stream: Http2Stream): void {
+    this.#ready.remove(stream)
   }
 
   /** Lets the streams that wait send what the windows and the socket allow. */

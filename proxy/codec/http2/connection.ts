@@ -103,7 +103,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     stream.uncredited += bytes
     if (padding > 0) {
       this.credit(padding)
-      stream.unannounced += padding
+      // Nobody else will.
+      stream.restore(padding)
     }
     if (!stream.headReceived) {
       this.streamError(stream, PROTOCOL_ERROR, 'DATA before the head')
@@ -251,6 +252,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       stream.state = CLOSED
       this.forget(stream)
       stream.abort(this.resetReason(chunk.readUInt32BE(from)))
+      // A server may refuse what we ask of it as often as we ask.
+      if (this.isClient) return
     }
     this.glitch(1)
   }
@@ -310,6 +313,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   #windowUpdate(id: number, chunk: Buffer, from: number, to: number): void {
     if (to - from !== 4) return this.frameError(FRAME_SIZE_ERROR, 'WINDOW_UPDATE is not 4 bytes long')
     const increment = chunk.readUInt32BE(from) & MAX_WINDOW
+    this.windowUpdated()
+    if (this.failure !== null) return
     if (id === 0) {
       if (increment === 0) return this.frameError(PROTOCOL_ERROR, 'WINDOW_UPDATE by 0')
       this.sendWindow += increment

@@ -13,6 +13,7 @@ export class ReadyList {
     if (stream.ready) return
     stream.ready = true
     stream.nextReady = null
+    stream.previousReady = this.#last
     if (this.#last === null) this.#first = stream
     else this.#last.nextReady = stream
     this.#last = stream
@@ -21,9 +22,19 @@ export class ReadyList {
   /** Takes the stream out whose turn it is; only when the list is not empty. */
   take(): Http2Stream {
     const stream = this.#first as Http2Stream
-    this.#first = stream.nextReady
-    if (this.#first === null) this.#last = null
-    stream.ready = false
+    this.remove(stream)
     return stream
+  }
+
+  /** Takes out a stream that is in the list. */
+  remove(stream: Http2Stream): void {
+    const { previousReady, nextReady } = stream
+    if (previousReady === null) this.#first = nextReady
+    else previousReady.nextReady = nextReady
+    if (nextReady === null) this.#last = previousReady
+    else nextReady.previousReady = previousReady
+    stream.nextReady = null
+    stream.previousReady = null
+    stream.ready = false
   }
 }

@@ -37,6 +37,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
   protected readonly isClient = false
   protected readonly protocolReason = reasons.badRequest
   protected readonly closedReason = reasons.downstreamClosed
+  protected readonly lateReason = reasons.requestTimeout
 
   readonly #acceptor: RequestAcceptor
   readonly #owner: ServerSessionOwner

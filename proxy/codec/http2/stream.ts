@@ -43,10 +43,12 @@ export class Http2Stream implements MessageStream {
   waitingTrailers: Fields | null = null
   /** Next stream in the connection's list of those that wait for the connection. */
   nextReady: Http2Stream | null = null
+  previousReady: Http2Stream | null = null
   ready = false
 
   constructor(connection: ConnectionCore, id: number, sendWindow: number, receiveWindow: number) {
     this.connection = connection
+    connection.opened += 1
     this.id = id
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
@@ -70,6 +72,13 @@ export class Http2Stream implements MessageStream {
       return
     }
     const connection = this.connection
+    if (bytes === 0 && this.waiting === null) {
+      // An end needs no window and so waits for none (RFC 9113 §6.9.1).
+      if (!end) return
+      connection.sendData(this.id, chunk, from, to, true)
+      this.#ended()
+      return
+    }
     if (
       this.waiting === null &&
       bytes <= this.sendWindow &&
@@ -79,7 +88,7 @@ export class Http2Stream implements MessageStream {
       this.sendWindow -= bytes
       connection.sendWindow -= bytes
       connection.sendData(this.id, chunk, from, to, end)
-      if (bytes > 0 && this.source !== null) this.source.credit(bytes)
+      if (this.source !== null) this.source.credit(bytes)
       if (end) this.#ended()
       return
     }
@@ -123,8 +132,8 @@ export class Http2Stream implements MessageStream {
       connection.sendData(this.id, queue.block, from, from + bytes, last)
       queue.consume(bytes)
       if (this.source !== null) this.source.credit(bytes)
-      // The credit may have led to the stream's end.
-      if (this.state === CLOSED) return false
+      // The credit may have led to the stream's end, or to more bytes that were sent from within it.
+      if (this.waiting !== queue) return false
       if (last) {
         this.waiting = null
         this.#ended()
@@ -156,8 +165,12 @@ export class Http2Stream implements MessageStream {
     if (due <= 0) return
     this.uncredited -= due
     this.connection.credit(due)
-    if (!mayReceive(this.state)) return
-    this.unannounced += due
+    if (mayReceive(this.state)) this.restore(due)
+  }
+
+  /** `bytes` more bytes are the peer's to send on the stream: told once they are half its window. */
+  restore(bytes: number): void {
+    this.unannounced += bytes
     if (this.unannounced * 2 >= this.windowSize) this.connection.restoreWindow(this)
   }
 
@@ -177,6 +190,7 @@ export class Http2Stream implements MessageStream {
     this.source = null
     this.waiting = null
     this.waitingTrailers = null
+    if (this.ready) this.connection.notReady(this)
     if (dropped > 0 && source !== null) source.credit(dropped)
     if (this.uncredited > 0) {
       this.connection.credit(this.uncredited)
@@ -189,7 +203,7 @@ export class Http2Stream implements MessageStream {
   /** END_STREAM has come. Returns "" or what contradicts the declared length (RFC 9113 §8.1.1). */
   receiveEnd(): string {
     this.state = receivedEnd(this.state)
-    if (this.expected >= 0 && this.received !== this.expected && !(this.bodiless && this.received === 0)) {
+    if (this.expected >= 0 && this.received !== this.expected) {
       return `content-length is ${this.expected} but ${this.received} bytes of body came`
     }
     return ''

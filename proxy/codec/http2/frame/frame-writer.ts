@@ -114,12 +114,13 @@ export function writePing(transport: Transport): void {
 
 /** `debug` says why, in a sentence. */
 export function writeGoaway(transport: Transport, lastStreamId: number, code: number, debug: string): void {
-  const length = Math.min(Buffer.byteLength(debug), 512)
+  const text = Buffer.from(debug).subarray(0, 512)
+  const length = text.length
   const start = transport.reserve(FRAME_HEADER + 8 + length)
   const out = transport.buffer
   let at = writeFrameHeader(out, start, 8 + length, GOAWAY, 0, 0)
   at = writeUint32(out, at, lastStreamId)
   at = writeUint32(out, at, code)
-  out.write(debug, at, length, 'utf8')
+  text.copy(out, at)
   transport.length = at + length
 }
