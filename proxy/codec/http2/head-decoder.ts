@@ -8,14 +8,16 @@ const SLOTS = 256
 const MAX_BLOCK = 512
 
 class Interned {
-  generation = -1
-  length = 0
-  shape = -1
+  readonly generation: number
+  readonly shape: number
   readonly bytes: Buffer
-  head: Head | null = null
+  readonly head: Head
 
-  constructor() {
-    this.bytes = Buffer.allocUnsafe(MAX_BLOCK)
+  constructor(generation: number, shape: number, bytes: Buffer, head: Head) {
+    this.generation = generation
+    this.shape = shape
+    this.bytes = bytes
+    this.head = head
   }
 }
 
@@ -34,6 +36,9 @@ export class HeadDecoder {
   readonly #hpack: HpackDecoder
   readonly #builder: HeadBuilder
   readonly #slots: (Interned | null)[] = new Array<Interned | null>(SLOTS).fill(null)
+  // Hash of the block that each slot saw last: only what comes again is worth remembering. Heads that never repeat
+  // would otherwise all live until they are pushed out, which costs the collector more than decoding them.
+  readonly #seen = new Int32Array(SLOTS)
 
   constructor(tableSize: number, maxBytes: number, maxFields: number) {
     this.#hpack = new HpackDecoder(tableSize, maxBytes)
@@ -44,15 +49,15 @@ export class HeadDecoder {
   head(block: Buffer, from: number, to: number, shape: number): Head | null {
     const length = to - from
     let slot = 0
+    let hash = length
     if (length <= MAX_BLOCK) {
-      let hash = length
       for (let i = from; i < to; i++) hash = (Math.imul(hash, 31) + block[i]) | 0
       slot = (hash ^ (hash >>> 8) ^ (hash >>> 16)) & (SLOTS - 1)
       const known = this.#slots[slot]
       if (
         known !== null &&
         known.generation === this.#hpack.generation &&
-        known.length === length &&
+        known.bytes.length === length &&
         known.shape === shape
       ) {
         const bytes = known.bytes
@@ -75,7 +80,10 @@ export class HeadDecoder {
       this.tooLarge = this.#builder.tooLarge
       return null
     }
-    if (length <= MAX_BLOCK && !this.#hpack.changed) this.#remember(slot, block, from, to, shape, head)
+    if (length <= MAX_BLOCK && !this.#hpack.changed) {
+      if (this.#seen[slot] === hash) this.#remember(slot, block, from, to, shape, head)
+      else this.#seen[slot] = hash
+    }
     return head
   }
 
@@ -94,15 +102,8 @@ export class HeadDecoder {
   }
 
   #remember(slot: number, block: Buffer, from: number, to: number, shape: number, head: Head): void {
-    let interned = this.#slots[slot]
-    if (interned === null) {
-      interned = new Interned()
-      this.#slots[slot] = interned
-    }
-    interned.generation = this.#hpack.generation
-    interned.length = to - from
-    interned.shape = shape
-    interned.head = head
-    block.copy(interned.bytes, 0, from, to)
+    const bytes = Buffer.allocUnsafe(to - from)
+    block.copy(bytes, 0, from, to)
+    this.#slots[slot] = new Interned(this.#hpack.generation, shape, bytes, head)
   }
 }

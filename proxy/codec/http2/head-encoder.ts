@@ -32,7 +32,6 @@ export class HeadEncoder {
   #generation = 0
   #lastHead: Head | null = null
   #lastBlock: Buffer | null = null
-  #scratch = Buffer.allocUnsafeSlow(2048)
 
   setPeerTableSize(bytes: number): void {
     this.#hpack.setPeerTableSize(bytes)
@@ -83,8 +82,8 @@ export class HeadEncoder {
   }
 
   trailers(transport: Transport, streamId: number, fields: Fields): void {
-    this.#scratchFor(fieldsRoom(fields))
-    const at = this.#fields(this.#hpack.begin(this.#scratch, 0), fields)
+    scratchFor(fieldsRoom(fields))
+    const at = this.#fields(this.#hpack.begin(scratch, 0), fields)
     this.#frames(transport, streamId, at, true)
   }
 
@@ -92,8 +91,8 @@ export class HeadEncoder {
     let room = 64 + fieldsRoom(head.fields) + head.method.length + head.scheme.length
     room += head.authority.length + head.path.length + 120
     if (added !== null) room += addedRoom(added)
-    this.#scratchFor(room)
-    const out = this.#scratch
+    scratchFor(room)
+    const out = scratch
     const hpack = this.#hpack
     let at = hpack.begin(out, 0)
     if (head.status !== 0) {
@@ -117,7 +116,7 @@ export class HeadEncoder {
     const { names, values, sensitive } = fields
     for (let i = 0; i < names.length; i++) {
       const never = sensitive?.includes(names[i]) === true
-      at = this.#hpack.field(this.#scratch, at, names[i], values[i], never)
+      at = this.#hpack.field(scratch, at, names[i], values[i], never)
     }
     return at
   }
@@ -152,7 +151,7 @@ export class HeadEncoder {
       if (from + size === length) flags |= FLAG_END_HEADERS
       const start = transport.reserve(FRAME_HEADER + size)
       const at = writeFrameHeader(transport.buffer, start, size, type, flags, streamId)
-      this.#scratch.copy(transport.buffer, at, from, from + size)
+      scratch.copy(transport.buffer, at, from, from + size)
       transport.length = at + size
       from += size
       type = CONTINUATION
@@ -174,10 +173,13 @@ export class HeadEncoder {
     this.#lastBlock = null
     this.#generation = this.#hpack.generation
   }
+}
 
-  #scratchFor(room: number): void {
-    if (room > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(room * 2)
-  }
+// Blocks are made here and copied out at once: one for all connections.
+let scratch = Buffer.allocUnsafeSlow(4096)
+
+function scratchFor(room: number): void {
+  if (room > scratch.length) scratch = Buffer.allocUnsafeSlow(room * 2)
 }
 
 const STATUS_TEXT: readonly string[] = Array.from({ length: 1000 }, (_, status) => String(status))

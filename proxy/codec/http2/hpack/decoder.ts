@@ -27,6 +27,9 @@ const STATIC = [
   ...STATIC_TABLE.map(([name, value]) => new Entry(name, value, fieldKind(name), true)),
 ]
 
+// Decoded strings pass through here; one for all, as nothing stays in it.
+let scratch = Buffer.allocUnsafeSlow(4096)
+
 /** What went wrong, for the GOAWAY's debug data; "" after success. */
 export type HpackError =
   | ''
@@ -60,7 +63,6 @@ export class HpackDecoder {
   #count = 0
   #at = 0
   #text = ''
-  #scratch = Buffer.allocUnsafeSlow(1024)
 
   /**
    * `maxSize`: the SETTINGS_HEADER_TABLE_SIZE that we announced, in bytes. `maxString`: longest name or value, in
@@ -166,10 +168,10 @@ export class HpackDecoder {
       return true
     }
     const bound = huffmanDecodedBound(length)
-    if (bound > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(bound)
-    const written = huffmanDecode(block, from, end, this.#scratch, 0)
+    if (bound > scratch.length) scratch = Buffer.allocUnsafeSlow(bound)
+    const written = huffmanDecode(block, from, end, scratch, 0)
     if (written < 0) return this.#fail('malformed Huffman string')
-    this.#text = this.#scratch.latin1Slice(0, written)
+    this.#text = scratch.latin1Slice(0, written)
     return true
   }
 

@@ -30,32 +30,57 @@ class DynamicEntry {
   }
 }
 
+/** The static table by name: index of the first entry, and of each value there is. */
+const STATIC_NAMES = staticNames()
+
+function staticNames(): Map<string, { readonly index: number; readonly values: Map<string, number> | null }> {
+  const names = new Map<string, { index: number; values: Map<string, number> | null }>()
+  STATIC_TABLE.forEach(([name, value], i) => {
+    const known = names.get(name) ?? { index: i + 1, values: null }
+    names.set(name, known)
+    if (value === '') return
+    known.values ??= new Map()
+    known.values.set(value, i + 1)
+  })
+  return names
+}
+
 class NameState {
   readonly name: string
   readonly treatment: number
   /** Index of a static entry with this name, 0 when there is none. */
   readonly staticIndex: number
-  readonly staticValues: Map<string, number> | null
+  readonly staticValues: ReadonlyMap<string, number> | null
   /** Live dynamic entries of this name, oldest first. */
   readonly entries: DynamicEntry[] = []
-  readonly recent: string[] = []
-  nextRecent = 0
+  // Hashes, not the values: those that never come back are not kept alive for it.
+  readonly #recent: number[] = new Array<number>(RECENT).fill(0)
+  #next = 0
 
-  constructor(name: string, staticIndex: number, staticValues: Map<string, number> | null) {
+  constructor(name: string) {
     this.name = name
     this.treatment = NEVERS.has(name) ? NEVER : LITERALS.has(name) ? LITERAL : INDEX
-    this.staticIndex = staticIndex
-    this.staticValues = staticValues
+    const known = STATIC_NAMES.get(name)
+    this.staticIndex = known === undefined ? 0 : known.index
+    this.staticValues = known === undefined ? null : known.values
   }
 
-  /** True when `value` is among the last few values; remembers it when it is not. */
+  /** True when `value` is (most likely) among the last few values; remembers it when it is not. */
   sawRecently(value: string): boolean {
-    const recent = this.recent
-    for (let i = 0; i < recent.length; i++) if (recent[i] === value) return true
-    recent[this.nextRecent] = value
-    this.nextRecent = (this.nextRecent + 1) % RECENT
+    const hash = hashOf(value)
+    const recent = this.#recent
+    for (let i = 0; i < RECENT; i++) if (recent[i] === hash) return true
+    recent[this.#next] = hash
+    this.#next = (this.#next + 1) % RECENT
     return false
   }
+}
+
+/** Never 0, which stands for "nothing yet". */
+function hashOf(text: string): number {
+  let hash = text.length
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0
+  return hash === 0 ? 1 : hash
 }
 
 /** Names remembered per connection; beyond that, new names are written as literals only. */
@@ -85,17 +110,6 @@ export class HpackEncoder {
   /** `maxSize` in bytes: what we use of the table the peer allows; at most 4096 is worth the memory. */
   constructor(maxSize = 4096) {
     this.#maxSize = maxSize
-    for (let i = 0; i < STATIC_SIZE; i++) {
-      const name = STATIC_TABLE[i][0]
-      if (this.#names.has(name)) continue
-      let values: Map<string, number> | null = null
-      for (let j = i; j < STATIC_SIZE && STATIC_TABLE[j][0] === name; j++) {
-        if (STATIC_TABLE[j][1] === '') continue
-        values ??= new Map()
-        values.set(STATIC_TABLE[j][1], j + 1)
-      }
-      this.#names.set(name, new NameState(name, i + 1, values))
-    }
   }
 
   /** The peer's SETTINGS_HEADER_TABLE_SIZE changed; takes effect with the next block (RFC 7541 §4.2). */
@@ -133,7 +147,7 @@ export class HpackEncoder {
     let state = this.#names.get(name)
     if (state === undefined) {
       if (this.#names.size >= MAX_NAMES) return writeLiteral(out, at, 0x00, 0x0f, 0, name, value, false)
-      state = new NameState(name, 0, null)
+      state = new NameState(name)
       this.#names.set(name, state)
     }
     if (sensitive || state.treatment === NEVER) {
@@ -170,7 +184,7 @@ export class HpackEncoder {
   reserveName(out: Buffer, at: number, name: string): number {
     let state = this.#names.get(name)
     if (state === undefined) {
-      state = new NameState(name, 0, null)
+      state = new NameState(name)
       this.#names.set(name, state)
     }
     if (this.#nameIndex(state) !== 0 || name.length + ENTRY_OVERHEAD > this.#maxSize) return at
