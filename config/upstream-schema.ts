@@ -176,7 +176,9 @@ export const upstreamSchema = kind.mapping({
       retryBudget: kind
         .percent()
         .prefault('20%')
-        .describe('Share of the requests in flight that may be retries.'),
+        .describe(
+          'Share of the requests in flight that may be retries; requests that need none save up 100 more at most. Tries that reached no endpoint do not count.',
+        ),
     })
     .prefault({})
     .describe('What the upstream is spared; a request beyond is answered 503 or UNAVAILABLE.'),

@@ -7,6 +7,8 @@ import type { EndpointPool } from '../upstream/endpoint-pool.ts'
 
 /** Retries that the budget always allows at a time, so that a quiet upstream can be retried at all. */
 const MIN_RETRIES = 3
+/** Retries that requests without one may have saved up for the moment when an endpoint dies. */
+const MAX_SAVED = 100
 
 /** One upstream at run time: its endpoints, how one is chosen, the connections to each. */
 export class Cluster {
@@ -28,6 +30,7 @@ export class Cluster {
   active = 0
   /** Those of them that are beyond their first try. */
   retrying = 0
+  #saved = 0
 
   constructor(parts: ClusterParts) {
     this.name = parts.name
@@ -42,10 +45,22 @@ export class Cluster {
     this.retryBudget = parts.retryBudget
   }
 
-  /** Whether one more request may be beyond its first try: a share of those in flight, and always a few. */
-  mayRetry(): boolean {
-    return this.retrying < Math.max(MIN_RETRIES, this.active * this.retryBudget)
+  /** Takes a retry out of the budget: a share of the requests in flight, always a few, and what earlier ones saved up. */
+  spendRetry(): boolean {
+    if (this.retrying >= Math.max(MIN_RETRIES, this.active * this.retryBudget)) {
+      if (this.#saved < 1) return false
+      this.#saved -= 1
+    }
+    this.retrying += 1
+    return true
+  }
+
+  /** A request is over; `retried` when it had taken a retry out of the budget. */
+  requestEnded(retried: boolean): void {
+    this.active -= 1
+    if (retried) this.retrying -= 1
+    else if (this.#saved < MAX_SAVED) this.#saved += this.retryBudget
   }
 }
 
-export type ClusterParts = Omit<Cluster, 'active' | 'retrying' | 'mayRetry'>
+export type ClusterParts = Omit<Cluster, 'active' | 'retrying' | 'spendRetry' | 'requestEnded'>

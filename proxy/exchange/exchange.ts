@@ -16,7 +16,7 @@ import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
-import { mayAskAgain, mayTryAgain } from './try-again.ts'
+import { isFree, mayAskAgain, mayTryAgain } from './try-again.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Tries of one request, whatever the reasons. */
@@ -274,6 +274,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (!policy.onResponse(head.status, grpcStatus, this.request)) return false
     const next = this.#next(attempt.endpoint)
     if (next === null || !this.#spendRetry()) return false
+    ;(this.cluster as Cluster).stats.retries += 1
     this.#settle(attempt, true)
     if (!end || !this.requestEnded) attempt.cancel(reasons.upstreamReset)
     this.#try(next)
@@ -295,9 +296,11 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
       this.#breakOff(reason)
       return
     }
+    const cluster = this.cluster as Cluster
     if (this.attempts < MAX_ATTEMPTS && this.#replayable() && mayTryAgain(this, reason)) {
       const next = this.#next(attempt.endpoint)
-      if (next !== null && this.#spendRetry()) {
+      if (next !== null && (isFree(this, reason) || this.#spendRetry())) {
+        cluster.stats.retries += 1
         this.#try(next)
         return
       }
@@ -310,18 +313,15 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     return this.replay !== null || this.requestBytes === 0
   }
 
-  /** Counts one more try against the cluster's budget; false when it is used up. */
+  /** Takes one more try out of the cluster's budget; false when it is used up. */
   #spendRetry(): boolean {
     const cluster = this.cluster as Cluster
-    if (!this.retrying) {
-      if (!cluster.mayRetry()) {
-        cluster.stats.retriesOverflow += 1
-        return false
-      }
-      cluster.retrying += 1
-      this.retrying = true
+    if (this.retrying) return true
+    if (!cluster.spendRetry()) {
+      cluster.stats.retriesOverflow += 1
+      return false
     }
-    cluster.stats.retries += 1
+    this.retrying = true
     return true
   }
 
@@ -415,8 +415,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.attempt?.release()
     const cluster = this.cluster
     if (cluster !== null) {
-      cluster.active -= 1
-      if (this.retrying) cluster.retrying -= 1
+      cluster.requestEnded(this.retrying)
     }
     const stats = this.stats
     stats.requestBytes += this.requestBytes
