@@ -27,6 +27,8 @@ export class Timer {
 }
 
 const SLOTS = 1024
+/** The list of those that are being fired. */
+const FIRING = SLOTS
 
 /**
  * A hashed timing wheel (Varghese and Lauck 1987): arming and disarming are O(1), a tick costs what is in its slot.
@@ -35,7 +37,7 @@ const SLOTS = 1024
 export class TimerWheel {
   readonly #tickMs: number
   readonly #now: () => number
-  readonly #slots: (Timer | null)[] = new Array<Timer | null>(SLOTS).fill(null)
+  readonly #slots: (Timer | null)[] = new Array<Timer | null>(SLOTS + 1).fill(null)
   #tick: number
   #armed = 0
   #interval: NodeJS.Timeout | null = null
@@ -45,6 +47,11 @@ export class TimerWheel {
     this.#now = now
     this.#tickMs = tickMs
     this.#tick = Math.floor(now() / tickMs)
+  }
+
+  /** Monotonic milliseconds. */
+  now(): number {
+    return this.#now()
   }
 
   /** Number of armed deadlines. */
@@ -57,25 +64,32 @@ export class TimerWheel {
     if (timer.due >= 0) this.disarm(timer)
     if (this.#armed === 0) this.#start()
     timer.due = Math.max(this.#tick + 1, Math.floor((this.#now() + ms) / this.#tickMs) + 1)
-    const slot = timer.due & (SLOTS - 1)
+    this.#link(timer, timer.due & (SLOTS - 1))
+    this.#armed += 1
+  }
+
+  #link(timer: Timer, slot: number): void {
     timer.slot = slot
     const first = this.#slots[slot] as Timer | null
     timer.previous = null
     timer.next = first
     if (first !== null) first.previous = timer
     this.#slots[slot] = timer
-    this.#armed += 1
+  }
+
+  #unlink(timer: Timer): void {
+    if (timer.previous !== null) timer.previous.next = timer.next
+    else this.#slots[timer.slot] = timer.next
+    if (timer.next !== null) timer.next.previous = timer.previous
+    timer.next = null
+    timer.previous = null
   }
 
   /** Disarms `timer`; does nothing when it is not armed. */
   disarm(timer: Timer): void {
     if (timer.due < 0) return
-    if (timer.previous !== null) timer.previous.next = timer.next
-    else this.#slots[timer.slot] = timer.next
-    if (timer.next !== null) timer.next.previous = timer.previous
+    this.#unlink(timer)
     timer.due = -1
-    timer.next = null
-    timer.previous = null
     this.#armed -= 1
   }
 
@@ -94,16 +108,23 @@ export class TimerWheel {
   }
 
   #expireSlot(slot: number, target: number): void {
-    // An expiry may arm or disarm others, so start over from the list's head after each.
+    // An expiry may arm or disarm others: what is due goes into a list of its own first.
     let timer = this.#slots[slot] as Timer | null
     while (timer !== null) {
+      const next: Timer | null = timer.next
       if (timer.due <= target) {
-        this.disarm(timer)
-        timer.owner.expired(timer.kind)
-        timer = this.#slots[slot] as Timer | null
-      } else {
-        timer = timer.next
+        this.#unlink(timer)
+        this.#link(timer, FIRING)
       }
+      timer = next
+    }
+    for (
+      timer = this.#slots[FIRING] as Timer | null;
+      timer !== null;
+      timer = this.#slots[FIRING] as Timer | null
+    ) {
+      this.disarm(timer)
+      timer.owner.expired(timer.kind)
     }
   }
 

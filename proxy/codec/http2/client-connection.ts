@@ -181,10 +181,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
   }
 
   protected settingsReceived(): void {
-    if (!this.#settled) {
-      this.#settled = true
-      this.headArrived()
-    }
+    this.#settled = true
     this.#owner.capacityChanged(this)
   }
 

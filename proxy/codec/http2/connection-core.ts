@@ -210,7 +210,7 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
 
   /** Charges the peer for something that leads nowhere. */
   protected glitch(cost: number): void {
-    if (!this.#floods.spend(cost, performance.now())) this.fail(ENHANCE_YOUR_CALM, reasons.flood)
+    if (!this.#floods.spend(cost, this.options.timers.now())) this.fail(ENHANCE_YOUR_CALM, reasons.flood)
   }
 
   // Flow control, outwards

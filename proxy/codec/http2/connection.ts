@@ -265,9 +265,11 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       if ((flags & FLAG_ACK) !== 0)
         return this.frameError(PROTOCOL_ERROR, 'an acknowledgement before any SETTINGS')
       this.reader.continuing = 0
+      this.headArrived()
     }
     if ((flags & FLAG_ACK) !== 0) {
       if (length !== 0) this.frameError(FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload')
+      else this.glitch(0.02)
       return
     }
     if (length % 6 !== 0)
@@ -304,7 +306,10 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   #ping(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
     if (id !== 0) return this.frameError(PROTOCOL_ERROR, 'PING on a stream')
     if (to - from !== 8) return this.frameError(FRAME_SIZE_ERROR, 'PING is not 8 bytes long')
-    if ((flags & FLAG_ACK) !== 0) return this.pingAcknowledged()
+    if ((flags & FLAG_ACK) !== 0) {
+      this.pingAcknowledged()
+      return this.glitch(0.02)
+    }
     // The answers to a peer that pings without reading would pile up here.
     this.glitch(this.transport.congested ? 1 : 0.02)
     if (this.failure === null) writePingAck(this.transport, chunk, from)

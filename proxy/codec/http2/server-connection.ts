@@ -85,7 +85,6 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
         this.#prefaceRead += 1
       }
       if (this.#prefaceRead < PREFACE.length) return
-      this.headArrived()
     }
     this.reader.read(chunk, from, chunk.length)
   }
