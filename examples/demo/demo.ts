@@ -64,7 +64,7 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   clear()
   process.off('exit', clear)
   interruption.close()
-  screen.say('every process has ended, and the temporary folder is removed')
+  if (belongings.folder !== null) screen.say('every process has ended, and the temporary folder is removed')
   return exitCode
 }
 

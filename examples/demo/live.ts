@@ -26,7 +26,7 @@ const STORY: readonly (readonly [string, Disruption])[] = [
   ['greeter-2', SERVICE_KILLED],
   ['orders-1', BOTH_STOPPED],
   ['greeter-3', BOTH_KILLED],
-  ['orders-2', SERVICE_KILLED],
+  ['orders-2', BOTH_KILLED],
   ['greeter-1', BOTH_STOPPED],
 ]
 

@@ -28,7 +28,10 @@ export class RunningDemo {
     return folder as string
   }
 
-  /** The demo's own process and those it has started: process ids with their command lines. */
+  /**
+   * The demo's own process and those it has started: process ids with their command lines. Compilers that tsx starts
+   * for a moment are left out.
+   */
   processes(): { pid: number; command: string }[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -36,7 +39,7 @@ export class RunningDemo {
         try {
           if (!readFileSync(`/proc/${name}/environ`, 'latin1').includes(this.#mark)) return []
           const command = readFileSync(`/proc/${name}/cmdline`, 'latin1').replaceAll('\0', ' ')
-          return [{ pid: Number(name), command }]
+          return command.startsWith(process.execPath) ? [{ pid: Number(name), command }] : []
         } catch {
           // It has ended meanwhile, or is another user's.
           return []
