@@ -4,7 +4,7 @@ import { tlsFailureText } from '../../certs/tls-failure.ts'
 import type { TimerWheel } from '../base/timer-wheel.ts'
 import { acceptedTransport } from '../codec/shared-read.ts'
 import { Transport } from '../codec/transport.ts'
-import type { Reason } from '../message/reason.ts'
+import { type Reason, reasons } from '../message/reason.ts'
 import type { Protocol, RequestAcceptor, ServerSession } from '../message/session.ts'
 import type { ListenerStats } from '../telemetry/listener-stats.ts'
 import type { Caller } from './caller.ts'
@@ -32,6 +32,13 @@ export interface ListenerOptions {
 
 /** First byte of a TLS record that holds a handshake (RFC 8446 §5.1). */
 const TLS_HANDSHAKE = 0x16
+
+/** What connections end for that is worth a line in the log. */
+const BREACHES: ReadonlySet<string> = new Set(
+  [reasons.badRequest, reasons.flood, reasons.headTooLarge, reasons.uriTooLong, reasons.requestTimeout].map(
+    ({ code }) => code,
+  ),
+)
 
 /** One listening socket: accepts, terminates TLS, finds out the protocol, makes a session per connection. */
 export class Listener {
@@ -132,7 +139,11 @@ export class Listener {
 
   /** Permissive: the first byte says whether the caller has moved to TLS. */
   #peek(socket: Socket, tls: TlsServer): void {
+    const silent = () => socket.destroy()
+    socket.setTimeout(this.#options.session.idleMs, silent)
     socket.once('data', (chunk: Buffer) => {
+      socket.setTimeout(0)
+      socket.removeListener('timeout', silent)
       socket.pause()
       socket.unshift(chunk)
       if (chunk[0] === TLS_HANDSHAKE) {
@@ -149,11 +160,7 @@ export class Listener {
   #plain(transport: Transport): void {
     const { socket } = transport
     const caller = { address: addressOf(socket), port: socket.remotePort ?? 0, principal: null, tls: false }
-    new ProtocolDetection(
-      transport,
-      (protocol) => this.#start(transport, protocol, caller),
-      () => {},
-    )
+    this.#detect(transport, caller)
     transport.start()
   }
 
@@ -179,13 +186,14 @@ export class Listener {
     if (socket.alpnProtocol === 'h2') {
       this.#start(transport, 'h2', caller)
     } else {
-      new ProtocolDetection(
-        transport,
-        (protocol) => this.#start(transport, protocol, caller),
-        () => {},
-      )
+      this.#detect(transport, caller)
     }
     transport.start()
+  }
+
+  #detect(transport: Transport, caller: Caller): void {
+    const { timers, session } = this.#options
+    new ProtocolDetection(transport, timers, session, (protocol) => this.#start(transport, protocol, caller))
   }
 
   #start(transport: Transport, protocol: Protocol, caller: Caller): void {
@@ -197,12 +205,7 @@ export class Listener {
       scheme: caller.tls ? 'https' : 'http',
       closed: (ended, reason) => {
         this.#sessions.delete(ended)
-        if (
-          reason !== null &&
-          reason.fault === 'downstream' &&
-          reason.http2 !== 0 &&
-          reason.code === 'bad-request'
-        ) {
+        if (reason !== null && BREACHES.has(reason.code)) {
           stats.protocolErrors.count(reason.code)
           this.#options.refused(`${caller.address}:${caller.port}`, 'protocol', String(reason))
         }

@@ -182,19 +182,31 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
   }
 
   retired(session: ClientSession): void {
-    remove(this.#shared, session)
-    remove(this.#idle, session)
-    this.#unsettled.delete(session)
-    if (!this.#closed && this.#waiting.size > 0) this.#expand()
+    this.#forget(session)
+    this.#replace()
   }
 
   closed(session: ClientSession, reason: Reason): void {
-    this.retired(session)
+    const settled = !this.#unsettled.has(session)
+    this.#forget(session)
     if (!this.#all.delete(session)) return
     this.#options.limits.connections -= 1
     this.#options.stats.connections -= 1
-    // A connection that ended before it could take a stream failed like a dial.
+    // A connection that ended before it could take a stream failed like a dial: another would end no better.
+    if (settled) this.#replace()
     this.#giveUp(reason.asUnprocessed())
+  }
+
+  /** No new streams for `session`. */
+  #forget(session: ClientSession): void {
+    remove(this.#shared, session)
+    remove(this.#idle, session)
+    this.#unsettled.delete(session)
+  }
+
+  /** Opens a connection in place of one that is lost, when requests wait for it. */
+  #replace(): void {
+    if (!this.#closed && this.#waiting.size > 0) this.#expand()
   }
 }
 
