@@ -45,6 +45,8 @@ class Table {
 
 export class NaiveDecoder {
   readonly table = new Table()
+  /** What was announced as SETTINGS_HEADER_TABLE_SIZE, in bytes. */
+  maximum = 4096
   #bytes: Buffer = Buffer.alloc(0)
   #at = 0
 
@@ -62,7 +64,9 @@ export class NaiveDecoder {
         fields.push(field)
       } else if (first & 0x20) {
         if (fields.length > 0) throw new Error('size update after a field')
-        this.table.resize(this.#integer(5))
+        const size = this.#integer(5)
+        if (size > this.maximum) throw new Error('size update above the limit')
+        this.table.resize(size)
       } else fields.push({ ...this.#literal(4), ...(first & 0x10 ? { never: true } : {}) })
     }
     return fields

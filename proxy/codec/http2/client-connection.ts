@@ -6,6 +6,7 @@ import { Http2Connection } from './connection.ts'
 import {
   ERROR_NAMES,
   MAX_WINDOW,
+  NO_ERROR,
   PREFACE,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
@@ -205,6 +206,9 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
 }
 
 // What a reset by the server means; its code is passed on to the caller.
-const RESET_REASONS: readonly Reason[] = ERROR_NAMES.map((name, code) =>
-  code === REFUSED_STREAM ? reasons.refusedStream : reasons.upstreamReset.withHttp2(code, name),
-)
+const RESET_REASONS: readonly Reason[] = ERROR_NAMES.map((name, code) => {
+  if (code === REFUSED_STREAM) return reasons.refusedStream
+  // A response that was cut off must not look like one that was complete.
+  if (code === NO_ERROR) return reasons.upstreamReset.with(name)
+  return reasons.upstreamReset.withHttp2(code, name)
+})

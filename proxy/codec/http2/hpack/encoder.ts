@@ -146,7 +146,8 @@ export class HpackEncoder {
   field(out: Buffer, at: number, name: string, value: string, sensitive: boolean): number {
     let state = this.#names.get(name)
     if (state === undefined) {
-      if (this.#names.size >= MAX_NAMES) return writeLiteral(out, at, 0x00, 0x0f, 0, name, value, false)
+      if (this.#names.size >= MAX_NAMES)
+        return writeLiteral(out, at, sensitive ? 0x10 : 0x00, 0x0f, 0, name, value, false)
       state = new NameState(name)
       this.#names.set(name, state)
     }

@@ -1,0 +1,435 @@
+import t from 'tap'
+import { Fields } from '../../../../proxy/message/fields.ts'
+import { Head } from '../../../../proxy/message/head.ts'
+import { reasons } from '../../../../proxy/message/reason.ts'
+import {
+  data,
+  END_STREAM,
+  type FieldsOf,
+  type Frame,
+  goaway,
+  headers,
+  OK,
+  type Pairs,
+  ping,
+  pingAck,
+  raw,
+  rstStream,
+  settings,
+  settingsAck,
+  windowUpdate,
+} from '../../../support/frames.ts'
+import { ClientBench } from '../../../support/http2-bench.ts'
+import type { Received } from '../../../support/recorded.ts'
+
+const GET = Head.request('GET', 'http', 'a.test', '/')
+const HEAD = Head.request('HEAD', 'http', 'a.test', '/')
+const POST = Head.request('POST', 'http', 'a.test', '/', Fields.of({ 'x-a': 'b' }))
+const SENT_GET: Pairs = [
+  [':method', 'GET'],
+  [':scheme', 'http'],
+  [':path', '/'],
+  [':authority', 'a.test'],
+]
+
+t.test('the connection begins with preface and settings, and waits for the server’s', async (t) => {
+  const bench = new ClientBench({}, false)
+  bench.transport.flush()
+  const sent = Buffer.concat(bench.socket.written)
+  bench.socket.written = []
+  t.equal(sent.toString('latin1', 0, 24), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+  t.strictSame(bench.coder.read(sent.subarray(24)), [
+    settings({ 2: 0, 4: 65536, 6: 65536 }),
+    windowUpdate(0, 4 * 1024 * 1024 - 65535),
+  ])
+  t.equal(bench.connection.capacity, 0)
+  bench.send(settings({ 3: 7 }))
+  t.equal(bench.connection.capacity, 7)
+  t.strictSame(bench.events, ['capacity'])
+  bench.expect(settingsAck())
+})
+
+t.test('a request and its response', async (t) => {
+  const bench = new ClientBench()
+  const { stream, response } = bench.request(POST, false)
+  stream.data(Buffer.from('body'), 0, 4, false)
+  stream.trailers(Fields.of({ c: 'd' }))
+  bench.expect(
+    headers(1, [[':method', 'POST'], ...SENT_GET.slice(1), ['x-a', 'b']]),
+    data(1, 'body'),
+    headers(1, { c: 'd' }, END_STREAM),
+  )
+  t.equal(response.credited, 4)
+  bench.send(headers(1, { ':status': '100' }), headers(1, { ':status': '103', link: 'x' }))
+  bench.send(headers(1, { ':status': '200', 'content-length': '5' }), data(1, 'hel'), data(1, 'lo'))
+  bench.send(headers(1, { 'grpc-status': '0' }, END_STREAM))
+  t.strictSame(
+    response.heads.map(({ status }) => status),
+    [100, 103, 200],
+  )
+  t.equal(response.body, 'hello')
+  t.strictSame(response.fields, Fields.of({ 'grpc-status': '0' }))
+  t.equal(bench.connection.active, 0)
+  t.strictSame(bench.events, ['capacity'])
+})
+
+t.test('streams are numbered 1, 3, 5 and no more are open than both sides allow', async (t) => {
+  const bench = new ClientBench({ maxStreams: 3 })
+  t.equal(bench.connection.capacity, 3)
+  bench.send(settings({ 3: 2 }))
+  t.equal(bench.connection.capacity, 2)
+  bench.take()
+  bench.request(GET)
+  bench.request(GET)
+  t.equal(bench.connection.capacity, 0)
+  bench.expect(headers(1, SENT_GET, END_STREAM), headers(3, SENT_GET, END_STREAM))
+  bench.send(settings({ 3: 1 }))
+  t.equal(bench.connection.capacity, 0, 'more open than allowed by now')
+  bench.send(headers(1, OK, END_STREAM))
+  t.equal(bench.connection.capacity, 0)
+  bench.send(headers(3, OK, END_STREAM))
+  t.equal(bench.connection.capacity, 1)
+  bench.take()
+  bench.request(GET)
+  bench.expect(headers(5, SENT_GET, END_STREAM))
+})
+
+t.test('an owner that opens a stream as soon as there is room', async (t) => {
+  const bench = new ClientBench({ maxStreams: 1 })
+  let opened = 0
+  bench.onCapacity = () => {
+    if (bench.connection.capacity > 0 && opened < 5) {
+      opened += 1
+      bench.request(GET)
+    }
+  }
+  bench.request(GET)
+  for (let id = 1; id < 11; id += 2)
+    bench.send(id % 4 === 1 ? headers(id, OK, END_STREAM) : rstStream(id, 'CANCEL'))
+  t.equal(opened, 5)
+  t.equal(bench.connection.active, 1)
+})
+
+interface Case {
+  readonly name: string
+  readonly frames: readonly Frame[]
+  readonly code: string
+  /** A stream error; otherwise the connection's. */
+  readonly stream?: boolean
+  readonly request?: Head
+}
+
+const malformed: Record<string, FieldsOf> = {
+  'no :status': { a: 'b' },
+  'a :status of two digits': { ':status': '20' },
+  'a :status that is no number': { ':status': '2xx' },
+  ':status 099': { ':status': '099' },
+  'two :status': [...OK, ...OK],
+  ':status behind a field': [['a', 'b'], ...OK] as Pairs,
+  'a :path': { ':status': '200', ':path': '/' },
+  'status 101': { ':status': '101' },
+  connection: { ':status': '200', connection: 'close' },
+  'transfer-encoding': { ':status': '200', 'transfer-encoding': 'chunked' },
+  'an upper-case name': { ':status': '200', A: 'b' },
+  'LF in a value': { ':status': '200', a: 'b\nc' },
+  'a malformed content-length': { ':status': '200', 'content-length': '-1' },
+}
+
+const cases: Case[] = [
+  ...Object.entries(malformed).map(([name, fields]) => ({
+    name,
+    frames: [headers(1, fields, END_STREAM)],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  })),
+  {
+    name: 'a head of more fields than allowed',
+    frames: [
+      headers(
+        1,
+        Array.from({ length: 102 }, (_, i) => [i === 0 ? ':status' : `x-${i}`, '200'] as const),
+        END_STREAM,
+      ),
+    ],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  {
+    name: 'an interim response with END_STREAM',
+    frames: [headers(1, { ':status': '100' }, END_STREAM)],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  { name: 'DATA before the head', frames: [data(1, 'x')], code: 'PROTOCOL_ERROR', stream: true },
+  {
+    name: 'DATA behind an interim response',
+    frames: [headers(1, { ':status': '100' }), data(1, 'x')],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  {
+    name: 'fewer bytes than declared',
+    frames: [headers(1, { ':status': '200', 'content-length': '5' }), data(1, 'abc', END_STREAM)],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  {
+    name: 'more bytes than declared',
+    frames: [headers(1, { ':status': '200', 'content-length': '2' }), data(1, 'abc')],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  {
+    name: 'a declared length without a body',
+    frames: [headers(1, { ':status': '200', 'content-length': '5' }, END_STREAM)],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  {
+    name: 'a body to HEAD',
+    frames: [headers(1, { ':status': '200', 'content-length': '3' }), data(1, 'abc', END_STREAM)],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+    request: HEAD,
+  },
+  {
+    name: 'a body to 204',
+    frames: [headers(1, { ':status': '204' }), data(1, 'abc', END_STREAM)],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  {
+    name: 'a second final head',
+    frames: [headers(1, OK), headers(1, OK)],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  {
+    name: 'trailers without END_STREAM',
+    frames: [headers(1, OK), headers(1, { a: 'b' })],
+    code: 'PROTOCOL_ERROR',
+    stream: true,
+  },
+  { name: 'WINDOW_UPDATE by 0', frames: [windowUpdate(1, 0)], code: 'PROTOCOL_ERROR', stream: true },
+  { name: 'HEADERS on an idle stream', frames: [headers(5, OK)], code: 'PROTOCOL_ERROR' },
+  { name: 'HEADERS on a server’s stream', frames: [headers(2, OK)], code: 'PROTOCOL_ERROR' },
+  { name: 'DATA on an idle stream', frames: [data(5, 'x')], code: 'PROTOCOL_ERROR' },
+  { name: 'RST_STREAM on an idle stream', frames: [rstStream(5, 'CANCEL')], code: 'PROTOCOL_ERROR' },
+  { name: 'PUSH_PROMISE', frames: [raw(5, 4, 1, '\0\0\0\x02\x82')], code: 'PROTOCOL_ERROR' },
+  { name: 'ENABLE_PUSH 1 from a server', frames: [settings({ 2: 1 })], code: 'PROTOCOL_ERROR' },
+  { name: 'a head that is no HPACK', frames: [raw(1, 5, 1, '\xff\xff')], code: 'COMPRESSION_ERROR' },
+  {
+    name: 'a frame that is too large',
+    frames: [raw(0, 0, 1, Buffer.alloc(16385))],
+    code: 'FRAME_SIZE_ERROR',
+  },
+]
+
+for (const { name, frames, code, stream, request } of cases) {
+  t.test(`${name}: ${stream === true ? 'stream' : 'connection'} error ${code}`, async (t) => {
+    const bench = new ClientBench()
+    const first = bench.request(request ?? POST, request !== undefined)
+    const second = bench.request(GET)
+    bench.take()
+    bench.send(...frames)
+    const sent = bench.take().filter(({ type }) => type === 'RST_STREAM' || type === 'GOAWAY')
+    t.match(first.response.resets, [{ code: 'upstream-protocol', unprocessed: false }])
+    t.not(first.response.resets[0]?.detail, '')
+    t.equal(first.response.ended, false, 'nothing broken looks complete')
+    if (stream === true) {
+      t.strictSame(sent, [rstStream(1, code)])
+      bench.send(headers(3, OK, END_STREAM))
+      t.equal(second.response.ended, true)
+      t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+    } else {
+      t.match(sent, [{ type: 'GOAWAY', code, last: 0 }])
+      t.match(second.response.resets, [{ code: 'upstream-protocol' }])
+      t.equal(bench.connection.capacity, 0)
+      bench.hangUp()
+      t.match(bench.closedFor, { code: 'upstream-protocol' })
+    }
+  })
+}
+
+t.test('responses without a body', async (t) => {
+  for (const [request, fields] of [
+    [HEAD, { ':status': '200', 'content-length': '5' }],
+    [GET, { ':status': '304', 'content-length': '5' }],
+    [GET, { ':status': '204' }],
+    [GET, { ':status': '200', 'content-length': '0' }],
+  ] as const) {
+    for (const apart of [false, true]) {
+      const bench = new ClientBench()
+      const { response } = bench.request(request)
+      bench.send(headers(1, fields, !apart))
+      if (apart) bench.send(data(1, '', END_STREAM))
+      t.equal(response.ended, true)
+      t.strictSame(response.resets, [])
+    }
+  }
+})
+
+t.test('what a reset means', async (t) => {
+  const codes = { REFUSED_STREAM: 'refused-stream', CANCEL: 'upstream-reset', '77': 'upstream-reset' }
+  for (const [code, meaning] of Object.entries(codes)) {
+    const bench = new ClientBench()
+    const { response } = bench.request(POST, false)
+    bench.send(rstStream(1, code))
+    t.match(response.resets, [{ code: meaning, unprocessed: code === 'REFUSED_STREAM' }])
+    if (code === 'CANCEL') t.equal(response.resets[0]?.http2, 8)
+    t.equal(bench.connection.active, 0)
+  }
+})
+
+t.test('a reset with NO_ERROR before the end is an error for whoever waits', async (t) => {
+  const bench = new ClientBench()
+  const { response } = bench.request(POST, false)
+  bench.send(headers(1, OK), data(1, 'part'), rstStream(1, 'NO_ERROR'))
+  t.match(response.resets, [{ code: 'upstream-reset' }])
+  t.not(response.resets[0]?.http2, 0, 'it must not look like an end in order')
+})
+
+t.test('a complete response, then RST_STREAM: the rest of the request is not wanted', async (t) => {
+  const bench = new ClientBench()
+  const { stream, response } = bench.request(POST, false)
+  bench.take()
+  bench.send(headers(1, OK, END_STREAM))
+  t.equal(response.ended, true)
+  t.equal(bench.connection.active, 1)
+  bench.send(rstStream(1, 'NO_ERROR'))
+  t.match(response.resets, [{ code: 'upstream-reset' }])
+  t.equal(bench.connection.active, 0)
+  stream.data(Buffer.from('abc'), 0, 3, true)
+  t.same(bench.take(), [])
+})
+
+t.test('GOAWAY: streams above the last one were not processed, the others go on', async (t) => {
+  const bench = new ClientBench()
+  const responses: Received[] = [1, 3, 5, 7].map(() => bench.request(POST, false).response)
+  bench.take()
+  bench.send(goaway(3, 'NO_ERROR', 'bye'))
+  t.strictSame(
+    responses.map(({ resets }) => resets.map(({ code, unprocessed }) => `${code} ${unprocessed}`)),
+    [[], [], ['goaway true'], ['goaway true']],
+  )
+  t.match(responses[2]?.resets[0]?.detail, 'NO_ERROR, bye')
+  t.equal(bench.connection.capacity, 0)
+  t.equal(bench.events.filter((event) => event === 'retired').length, 1)
+  bench.send(data(5, 'late'), headers(7, OK), windowUpdate(5, 1), rstStream(7, 'CANCEL'))
+  t.equal(bench.transport.closing, false, 'late frames of theirs are ignored')
+  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  bench.send(headers(1, OK, END_STREAM), headers(3, OK), data(3, 'x', END_STREAM))
+  t.equal(responses[1]?.body, 'x')
+  t.equal(bench.transport.closing, false, 'their requests have not ended')
+  bench.send(goaway(1, 'NO_ERROR'))
+  t.match(responses[1]?.resets, [{ code: 'goaway' }])
+  t.strictSame(responses[0]?.resets, [])
+  bench.send(rstStream(1, 'NO_ERROR'))
+  t.equal(bench.transport.closing, true)
+  bench.hangUp()
+  t.equal(bench.events.filter((event) => event === 'retired').length, 1)
+  t.equal(bench.events.at(-1), 'closed')
+})
+
+t.test('GOAWAY in two steps', async (t) => {
+  const bench = new ClientBench()
+  const { response } = bench.request(GET)
+  bench.take()
+  bench.send(goaway(2 ** 31 - 1, 'NO_ERROR'), ping())
+  bench.expect(pingAck())
+  bench.send(goaway(1, 'NO_ERROR'))
+  t.equal(bench.transport.closing, false)
+  bench.send(headers(1, OK, END_STREAM))
+  t.equal(response.ended, true)
+  t.equal(bench.transport.closing, true)
+})
+
+t.test('GOAWAY without streams closes at once', async (t) => {
+  const bench = new ClientBench()
+  bench.send(goaway(0, 'ENHANCE_YOUR_CALM'))
+  t.equal(bench.transport.closing, true)
+  t.strictSame(bench.events, ['retired'])
+})
+
+t.test('drain: no new streams, close behind the last', async (t) => {
+  const bench = new ClientBench()
+  bench.request(GET)
+  bench.connection.drain()
+  bench.connection.drain()
+  t.strictSame(bench.events, ['retired'])
+  t.equal(bench.connection.capacity, 0)
+  bench.send(headers(1, OK, END_STREAM))
+  t.equal(bench.transport.closing, true)
+  bench.hangUp()
+  t.strictSame(bench.events, ['retired', 'closed'])
+})
+
+t.test('FIN: streams end, and no new one is opened on what is left', async (t) => {
+  const bench = new ClientBench()
+  const { response } = bench.request(GET)
+  let capacity = -1
+  response.reset = (reason) => {
+    capacity = bench.connection.capacity
+    response.resets.push(reason)
+  }
+  bench.onCapacity = () => {
+    if (bench.connection.capacity > 0) t.fail('offered again')
+  }
+  bench.socket.emit('end')
+  t.match(response.resets, [{ code: 'upstream-closed', unprocessed: false }])
+  t.equal(capacity, 0)
+  t.equal(bench.connection.capacity, 0)
+  bench.hangUp()
+  t.equal(response.resets.length, 1)
+  t.match(bench.closedFor, { code: 'upstream-closed' })
+})
+
+t.test('a socket that breaks', async (t) => {
+  const bench = new ClientBench()
+  const { response } = bench.request(GET)
+  bench.send(headers(1, OK), data(1, 'half'))
+  bench.hangUp(new Error('ECONNRESET'))
+  t.match(response.resets, [{ code: 'upstream-closed', detail: 'ECONNRESET' }])
+  t.equal(response.ended, false)
+  t.equal(bench.connection.capacity, 0)
+})
+
+t.test('a server whose SETTINGS do not come is at fault', async (t) => {
+  const bench = new ClientBench({ headMs: 1000 }, false)
+  bench.clock.advance(1030)
+  t.equal(bench.transport.closing, true)
+  bench.hangUp()
+  t.match(bench.closedFor, { code: 'upstream-protocol', fault: 'upstream' })
+})
+
+t.test('a first frame that is not SETTINGS', async (t) => {
+  const bench = new ClientBench({}, false)
+  bench.send(ping())
+  t.equal(bench.transport.closing, true)
+  t.equal(bench.connection.capacity, 0)
+})
+
+t.test('cancelling a request resets its stream, with the reason’s code', async (t) => {
+  const bench = new ClientBench()
+  const { stream, response } = bench.request(POST, false)
+  bench.take()
+  stream.cancel(reasons.downstreamReset)
+  stream.cancel(reasons.downstreamReset)
+  bench.expect(rstStream(1, 'CANCEL'))
+  bench.send(headers(1, OK), data(1, 'late', END_STREAM))
+  bench.expect()
+  t.strictSame(response.heads, [])
+  t.strictSame(response.resets, [])
+  t.equal(bench.connection.active, 0)
+  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+})
+
+t.test('a head that waits behind the table stays in order with bodies', async (t) => {
+  const bench = new ClientBench()
+  for (let i = 0; i < 20; i++) bench.request(Head.request('GET', 'http', 'a.test', `/${i % 3}`))
+  const paths = bench.take().map((frame) => (frame.type === 'HEADERS' ? frame.fields[2]?.[1] : ''))
+  t.strictSame(
+    paths,
+    Array.from({ length: 20 }, (_, i) => `/${i % 3}`),
+  )
+})
