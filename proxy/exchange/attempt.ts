@@ -1,4 +1,5 @@
 import type { Endpoint } from '../balance/endpoint.ts'
+import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
 import type { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
 import type { Head } from '../message/head.ts'
@@ -9,7 +10,7 @@ import type { EndpointPool, SessionWaiter } from '../upstream/endpoint-pool.ts'
 import type { Exchange } from './exchange.ts'
 
 /** One try of an exchange at one endpoint: waits for a session, then takes the response. */
-export class Attempt implements MessageSink, SessionWaiter {
+export class Attempt implements MessageSink, SessionWaiter, Deadline {
   readonly exchange: Exchange
   readonly endpoint: Endpoint
   readonly pool: EndpointPool
@@ -19,6 +20,8 @@ export class Attempt implements MessageSink, SessionWaiter {
   credited: number
   /** The endpoint has been relieved of it. */
   released: boolean
+  timer: Timer | null
+  timers: TimerWheel | null
 
   constructor(exchange: Exchange, endpoint: Endpoint, pool: EndpointPool) {
     this.exchange = exchange
@@ -27,6 +30,8 @@ export class Attempt implements MessageSink, SessionWaiter {
     this.stream = null
     this.credited = 0
     this.released = false
+    this.timer = null
+    this.timers = null
     endpoint.active += 1
   }
 
@@ -47,6 +52,21 @@ export class Attempt implements MessageSink, SessionWaiter {
     this.exchange.attemptFailed(this, reason)
   }
 
+  /** Gives the try `ms` milliseconds for the head of a response. */
+  limit(timers: TimerWheel, ms: number): void {
+    this.timers = timers
+    this.timer = new Timer(this, 0)
+    timers.arm(this.timer, ms)
+  }
+
+  unlimit(): void {
+    if (this.timer !== null) this.timers?.disarm(this.timer)
+  }
+
+  expired(): void {
+    this.exchange.tryOverdue(this)
+  }
+
   /** Ends the try from our side. */
   cancel(reason: Reason): void {
     if (this.stream === null) this.pool.leave(this)
@@ -57,6 +77,7 @@ export class Attempt implements MessageSink, SessionWaiter {
   release(): void {
     if (this.released) return
     this.released = true
+    this.unlimit()
     this.endpoint.active -= 1
   }
 

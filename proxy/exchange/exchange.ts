@@ -16,14 +16,11 @@ import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
-import { isFree, mayAskAgain, mayTryAgain } from './try-again.ts'
+import { isFree, mayTryAgain, nextEndpoint, spendRetry } from './try-again.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Tries of one request, whatever the reasons. */
 const MAX_ATTEMPTS = 10
-
-const DEADLINE_RESPONSE = 0
-const DEADLINE_TRY = 1
 
 // Reused for every request: valid until `head` returns.
 const added = new Added()
@@ -71,7 +68,6 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   /** What went wrong last, null while all is well. */
   reason: Reason | null
   timer: Timer | null
-  tryTimer: Timer | null
   /** Counted among the cluster's retries. */
   retrying: boolean
 
@@ -100,7 +96,6 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.grpcStatus = -1
     this.reason = null
     this.timer = null
-    this.tryTimer = null
     this.retrying = false
   }
 
@@ -136,27 +131,17 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
       this.attempt = attempt
       cluster.endpointStats[endpoint.index].requests += 1
       const perTry = (this.verdict.target as RouteTarget).retry?.perTryTimeout ?? null
-      if (perTry !== null) this.#armTry(perTry)
+      if (perTry !== null) attempt.limit(this.context.timers, perTry)
       const refusal = attempt.begin()
       if (refusal === null) return
       attempt.release()
       this.attempt = null
       this.reason = refusal
       if (refusal.is(reasons.overflow)) cluster.stats.overflow += 1
-      endpoint = refusal.is(reasons.overflow) ? null : this.#next(endpoint)
+      endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(this, endpoint)
     }
     if (this.reason === null) cluster.stats.noHealthy += 1
     this.#answer(this.reason ?? reasons.noHealthyUpstream.with(cluster.name))
-  }
-
-  /** The endpoint to try when `failed` has failed, null when there is none. */
-  #next(failed: Endpoint): Endpoint | null {
-    const cluster = this.cluster as Cluster
-    this.tried = [...this.tried, failed]
-    const other = cluster.balancer.pick(this.tried)
-    if (other !== null) return other
-    // One that merely turned the request away may be asked again, on a new connection.
-    return this.reason !== null && mayAskAgain(this.reason) ? cluster.balancer.pick(NONE_TRIED) : null
   }
 
   /** The attempt has its stream: sends head, and what of the body is there. */
@@ -272,8 +257,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const policy = (this.verdict.target as RouteTarget).retry
     if (policy === null || !this.#replayable() || this.attempts >= policy.attempts) return false
     if (!policy.onResponse(head.status, grpcStatus, this.request)) return false
-    const next = this.#next(attempt.endpoint)
-    if (next === null || !this.#spendRetry()) return false
+    const next = nextEndpoint(this, attempt.endpoint)
+    if (next === null || !spendRetry(this)) return false
     ;(this.cluster as Cluster).stats.retries += 1
     this.#settle(attempt, true)
     if (!end || !this.requestEnded) attempt.cancel(reasons.upstreamReset)
@@ -298,8 +283,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     }
     const cluster = this.cluster as Cluster
     if (this.attempts < MAX_ATTEMPTS && this.#replayable() && mayTryAgain(this, reason)) {
-      const next = this.#next(attempt.endpoint)
-      if (next !== null && (isFree(this, reason) || this.#spendRetry())) {
+      const next = nextEndpoint(this, attempt.endpoint)
+      if (next !== null && (isFree(this, reason) || spendRetry(this))) {
         cluster.stats.retries += 1
         this.#try(next)
         return
@@ -313,47 +298,32 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     return this.replay !== null || this.requestBytes === 0
   }
 
-  /** Takes one more try out of the cluster's budget; false when it is used up. */
-  #spendRetry(): boolean {
-    const cluster = this.cluster as Cluster
-    if (this.retrying) return true
-    if (!cluster.spendRetry()) {
-      cluster.stats.retriesOverflow += 1
-      return false
-    }
-    this.retrying = true
-    return true
-  }
-
   // Deadlines
 
   #arm(ms: number): void {
-    this.timer = new Timer(this, DEADLINE_RESPONSE)
+    this.timer = new Timer(this, 0)
     this.context.timers.arm(this.timer, ms)
-  }
-
-  #armTry(ms: number): void {
-    this.tryTimer ??= new Timer(this, DEADLINE_TRY)
-    this.context.timers.arm(this.tryTimer, ms)
   }
 
   #disarm(): void {
     if (this.timer !== null) this.context.timers.disarm(this.timer)
-    if (this.tryTimer !== null) this.context.timers.disarm(this.tryTimer)
+    this.attempt?.unlimit()
   }
 
-  expired(kind: number): void {
-    const attempt = this.attempt
+  /** The response to one try is overdue. */
+  tryOverdue(attempt: Attempt): void {
+    if (attempt !== this.attempt || this.committed) return
+    const reason = reasons.timeout.with('no response to this try in time')
+    this.#settle(attempt, true)
+    attempt.cancel(reason)
+    this.attemptFailed(attempt, reason)
+  }
+
+  /** The response is overdue. */
+  expired(): void {
     if (this.committed || this.done) return
-    if (kind === DEADLINE_TRY) {
-      if (attempt === null) return
-      const reason = reasons.timeout.with('no response to this try in time')
-      this.#settle(attempt, true)
-      attempt.cancel(reason)
-      this.attemptFailed(attempt, reason)
-      return
-    }
     const reason = reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`)
+    const { attempt } = this
     if (attempt !== null) {
       this.#settle(attempt, attempt.stream !== null)
       attempt.cancel(reason)
@@ -413,10 +383,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.done = true
     this.#disarm()
     this.attempt?.release()
-    const cluster = this.cluster
-    if (cluster !== null) {
-      cluster.requestEnded(this.retrying)
-    }
+    this.cluster?.requestEnded(this.retrying)
     const stats = this.stats
     stats.requestBytes += this.requestBytes
     stats.responseBytes += this.responseBytes

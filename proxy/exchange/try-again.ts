@@ -1,6 +1,9 @@
+import { NONE_TRIED } from '../balance/balancer.ts'
+import type { Endpoint } from '../balance/endpoint.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { isIdempotent } from '../policy/retry.ts'
+import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Whether a try that ended for `reason` may be followed by another: where it is always safe, or the route says so. */
@@ -24,7 +27,28 @@ function isAlwaysSafe(exchange: Exchange, reason: Reason): boolean {
   return reason.unprocessed || (reason.is(REUSED_CONNECTION_CLOSED) && isIdempotent(exchange.request))
 }
 
-/** Whether the endpoint that ended a try for `reason` may be asked once more, when there is no other. */
-export function mayAskAgain(reason: Reason): boolean {
+/** The endpoint to try when `failed` has failed, null when there is none. */
+export function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | null {
+  const { balancer } = exchange.cluster as Cluster
+  exchange.tried = [...exchange.tried, failed]
+  const other = balancer.pick(exchange.tried)
+  if (other !== null) return other
+  // One that merely turned the request away may be asked again, on a new connection.
+  return exchange.reason !== null && mayAskAgain(exchange.reason) ? balancer.pick(NONE_TRIED) : null
+}
+
+function mayAskAgain(reason: Reason): boolean {
   return reason.is(reasons.goaway) || reason.is(reasons.refusedStream) || reason.is(REUSED_CONNECTION_CLOSED)
+}
+
+/** Takes one more try out of the cluster's budget; false when it is used up. */
+export function spendRetry(exchange: Exchange): boolean {
+  const cluster = exchange.cluster as Cluster
+  if (exchange.retrying) return true
+  if (!cluster.spendRetry()) {
+    cluster.stats.retriesOverflow += 1
+    return false
+  }
+  exchange.retrying = true
+  return true
 }
