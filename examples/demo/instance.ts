@@ -60,6 +60,17 @@ export class Instance {
     await Promise.all(starting)
   }
 
+  /** Lets the service hang. */
+  freezeService(): void {
+    this.#processes.service?.freeze()
+  }
+
+  /** Lets both hang. */
+  freeze(): void {
+    this.#processes.sidecar?.freeze()
+    this.#processes.service?.freeze()
+  }
+
   /** Ends the service at once and leaves its sidecar, as when a program crashes. */
   async killService(): Promise<void> {
     await this.#processes.service?.kill()

@@ -1,7 +1,7 @@
 import type { Callers } from './callers.ts'
 import { curlLines } from './curl-lines.ts'
 import { DemoError } from './demo-error.ts'
-import { BOTH_KILLED, BOTH_STOPPED, type Disruption, SERVICE_KILLED } from './disruption.ts'
+import { BOTH_KILLED, BOTH_KILLED_IDLE, BOTH_STOPPED, type Disruption, SERVICE_KILLED } from './disruption.ts'
 import type { Mesh } from './mesh.ts'
 import { sumOf } from './metric-samples.ts'
 import { type EndpointState, readMetrics, readUpstreams } from './observation.ts'
@@ -26,7 +26,7 @@ const STORY: readonly (readonly [string, Disruption])[] = [
   ['greeter-2', SERVICE_KILLED],
   ['orders-1', BOTH_STOPPED],
   ['greeter-3', BOTH_KILLED],
-  ['orders-2', BOTH_KILLED],
+  ['orders-2', BOTH_KILLED_IDLE],
   ['greeter-1', BOTH_STOPPED],
 ]
 
@@ -52,7 +52,7 @@ export async function runLive(
   }
   const traffic = [callers.traffic('greeter'), callers.traffic('orders', ADD_EVERY)]
   for (const one of traffic) one.start(PACE)
-  const story = tellStory(mesh, tell, signal).catch(fail)
+  const story = tellStory(mesh, traffic, tell, signal).catch(fail)
   try {
     let services: ServiceSummary[] = []
     for (;;) {
@@ -62,18 +62,25 @@ export async function runLive(
     }
   } finally {
     screen.leave()
-    await Promise.all([story, ...traffic.map((one) => one.stop())])
+    await story
+    await Promise.all(traffic.map((one) => one.stop()))
     screen.say(traffic.map(({ name, calls, errors }) => `${name}: ${calls} calls, ${errors} lost`).join('; '))
   }
 }
 
-async function tellStory(mesh: Mesh, tell: (event: string) => void, signal: AbortSignal): Promise<void> {
+async function tellStory(
+  mesh: Mesh,
+  traffic: readonly Traffic[],
+  tell: (event: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   for (let nth = 0; ; nth++) {
     await sleep(CALM, signal)
     const [name, { what, strike }] = STORY[nth % STORY.length] as (typeof STORY)[number]
     const instance = mesh.instance(name)
     tell(`${name}: ${what}`)
-    await strike(instance)
+    const own = traffic.find((one) => one.name === instance.plan.service) as Traffic
+    await strike(instance, own, signal)
     await sleep(AWAY, signal)
     tell(`${name}: starting again`)
     await instance.start(signal)

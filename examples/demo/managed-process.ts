@@ -85,9 +85,16 @@ export class ManagedProcess {
     if (!this.#running) return
     this.#ending = true
     this.#child.kill('SIGTERM')
+    // A frozen one notices nothing.
+    this.#child.kill('SIGCONT')
     const force = setTimeout(() => this.#child.kill('SIGKILL'), STOP_GRACE)
     await this.ended
     clearTimeout(force)
+  }
+
+  /** SIGSTOP: it hangs until it is ended. */
+  freeze(): void {
+    if (this.#running) this.#child.kill('SIGSTOP')
   }
 
   /** SIGKILL. Resolves when it has ended. */

@@ -128,7 +128,7 @@ async function checkFailover(
       traffic.calls >= WARM_UP && traffic.byInstance.has(name) ? true : null,
     )
     const from = performance.now()
-    await strike(instance)
+    await strike(instance, traffic, signal)
     await checklist.check(`${name} leaves by health check (${what})`, async () => {
       const why = await until(`${name} to be unhealthy`, CHANGE_TIMEOUT, signal, async () => {
         const { health, lastCheck } = await readEndpoint(web, instance.plan)

@@ -38,7 +38,8 @@ export function briefSummary(services: readonly ServiceSummary[]): string {
       const fit = instances.filter(({ endpoint }) => stateOf(endpoint) === 'healthy').length
       return (
         `${traffic.name}: ${traffic.calls} calls, ${traffic.errors} lost, ${retries} retries, ` +
-        `p50 ${latency(traffic, 0.5)}, p99 ${latency(traffic, 0.99)}, ${fit} of ${instances.length} healthy`
+        `p50 ${latency(traffic, 0.5)}, p99 ${latency(traffic, 0.99)}, ${fit} of ${instances.length} healthy` +
+        (traffic.lastError === '' ? '' : `, last loss: ${traffic.lastError}`)
       )
     })
     .join(' | ')

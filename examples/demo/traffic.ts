@@ -25,6 +25,7 @@ export class Traffic {
   readonly #latencies: number[] = []
   readonly #open = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | null = null
+  #perSecond = 0
   #begun = 0
 
   /** @param call makes the call with this number, from 0 */
@@ -34,6 +35,7 @@ export class Traffic {
   }
 
   start(perSecond: number): void {
+    this.#perSecond = perSecond
     this.#timer = setInterval(() => {
       if (this.#open.size < MAX_OPEN) this.#begin()
     }, 1000 / perSecond)
@@ -44,6 +46,13 @@ export class Traffic {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.#timer = null
     await Promise.all(this.#open)
+  }
+
+  /** Acts when no call is under way: waits for those that are, and makes no further ones before. */
+  async between(act: () => void): Promise<void> {
+    await this.stop()
+    act()
+    this.start(this.#perSecond)
   }
 
   /** Milliseconds that `share` (0 to 1) of the latest calls took at most; null before the first. */

@@ -51,3 +51,32 @@ t.test('stop waits for the calls under way', async (t) => {
   await stopping
   t.equal(traffic.byInstance.get('greeter-1'), traffic.calls)
 })
+
+t.test('between acts when no call is under way, and goes on', async (t) => {
+  let open = 0
+  let reached = () => {}
+  const ten = () =>
+    new Promise<void>((resolve) => {
+      reached = resolve
+    })
+  const traffic = new Traffic('greeter', async (nth) => {
+    open += 1
+    await new Promise((resolve) => setImmediate(resolve))
+    open -= 1
+    if (nth % 10 === 9) reached()
+    return { instance: 'greeter-1', text: '' }
+  })
+  let reaching = ten()
+  traffic.start(500)
+  await reaching
+  let openThen = -1
+  await traffic.between(() => {
+    openThen = open
+  })
+  t.equal(openThen, 0)
+  reaching = ten()
+  await reaching
+  await traffic.stop()
+  t.equal(open, 0)
+  t.equal(traffic.errors, 0)
+})
