@@ -7,7 +7,7 @@ import { GreeterClient } from '../support/peers/greeter-client.ts'
 import { Http1Client } from '../support/peers/http1-client.ts'
 import { startHttp1 } from '../support/peers/http1-upstream.ts'
 import { SteadyLoad } from '../support/peers/steady-load.ts'
-import { type Sidecar, startSidecar } from '../support/sidecar.ts'
+import { type Sidecar, START_PATIENCE, startSidecar } from '../support/sidecar.ts'
 
 /** One instance of a service of the demo, in a process that can be killed. */
 interface Instance {
@@ -25,7 +25,7 @@ async function startInstance(
   const file = fileURLToPath(new URL(`../../examples/demo/services/${service}.ts`, import.meta.url))
   const child = runTypeScript(file, ['--name', name, '--port', String(port)])
   t.teardown(() => child.stop('SIGKILL'))
-  const [, bound] = await child.line(/^\{"port":(\d+)\}$/m)
+  const [, bound] = await child.line(/^\{"port":(\d+)\}$/m, START_PATIENCE)
   return { name, port: Number(bound), child }
 }
 

@@ -16,6 +16,9 @@ export interface LogLine {
   readonly [field: string]: unknown
 }
 
+/** How long a process may take to start on a busy machine, in milliseconds. */
+export const START_PATIENCE = 60_000
+
 /** The line of a stack trace. */
 export const STACK_LINE = /^\s+at /m
 
@@ -107,7 +110,7 @@ export interface SidecarOptions {
 /** Starts a sidecar and waits until it is ready. It is killed with the test, unless `stop` came first. */
 export async function startSidecar(t: Test, options: SidecarOptions): Promise<Sidecar> {
   const child = runSidecar(t, options)
-  const [, ready = ''] = await child.line(/^pillion \S+ is ready: (.*)$/m)
+  const [, ready = ''] = await child.line(/^pillion \S+ is ready: (.*)$/m, START_PATIENCE)
   return new Sidecar(options.service, child, ready)
 }
 

@@ -1,4 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Changes } from './changes.ts'
+
+/** What a caller waits between two requests, in milliseconds: the load is to be steady, not the most there can be. */
+const PACE = 10
 
 /** Requests made one after the other by a number of callers at once, counted by who answered. */
 export class SteadyLoad {
@@ -45,6 +49,7 @@ export class SteadyLoad {
         this.failures.push(error instanceof Error ? error.message : String(error))
       }
       this.#changes.notify()
+      await sleep(PACE)
     }
   }
 }
