@@ -173,7 +173,8 @@ export class Listener {
       if ('refusal' in verdict) {
         stats.tlsFailures.count(verdict.refusal)
         this.#options.refused(remoteOf(socket), verdict.refusal, verdict.detail)
-        socket.destroy()
+        // With a close_notify, so that the caller sees an end rather than a broken connection.
+        socket.destroySoon()
         return
       }
       principal = verdict.id
