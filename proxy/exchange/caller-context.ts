@@ -85,17 +85,16 @@ export class CallerContext implements RequestAcceptor {
       return new Verdict(head, reason, null, this.#forwarding)
     }
     const refusal = this.#shared.authorization.refusal(this.#caller.principal, head)
-    if (refusal !== '') {
-      this.listener.denied += 1
-      return new Verdict(head, reasons.denied.with(refusal), null, this.#forwarding)
-    }
+    if (refusal !== '') return new Verdict(head, reasons.denied.with(refusal), null, this.#forwarding)
     const target = this.#shared.routes.find(head)
     if (target !== null) return new Verdict(head, null, target, this.#forwarding)
     const what = `${head.method} ${head.authority}${head.path}`
     return new Verdict(head, reasons.noRoute.with(what), null, this.#forwarding)
   }
 
-  logRefusal(reason: Reason): void {
+  /** A request was turned away for what its caller is. */
+  refused(reason: Reason): void {
+    this.listener.denied += 1
     this.#shared.refused(this.#caller, reason)
   }
 

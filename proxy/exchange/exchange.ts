@@ -16,7 +16,7 @@ import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
-import { isFree, mayTryAgain, nextEndpoint, spendRetry } from './try-again.ts'
+import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry } from './try-again.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Tries of one request, whatever the reasons. */
@@ -261,7 +261,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (next === null || !spendRetry(this)) return false
     ;(this.cluster as Cluster).stats.retries += 1
     this.#settle(attempt, true)
-    if (!end || !this.requestEnded) attempt.cancel(reasons.upstreamReset)
+    if (!end || !this.requestEnded) attempt.cancel(DISCARDED)
     this.#try(next)
     return true
   }
@@ -343,7 +343,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (this.request.grpc) this.grpcStatus = reason.grpcStatus
     this.#record(this.request.grpc ? 200 : reason.status)
     this.#dropRequest()
-    if (reason.is(reasons.denied)) this.context.logRefusal(reason)
+    if (reason.is(reasons.denied)) this.context.refused(reason)
     replyLocally(this.down, this.request, reason)
   }
 

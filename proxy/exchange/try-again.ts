@@ -6,6 +6,11 @@ import { isIdempotent } from '../policy/retry.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 
+/** HTTP/2 code that says "not wanted any more" (RFC 9113 §7). */
+const CANCEL = 8
+/** Ends a try whose response is dropped for another try. */
+export const DISCARDED = reasons.upstreamReset.withHttp2(CANCEL, 'another endpoint is asked')
+
 /** Whether a try that ended for `reason` may be followed by another: where it is always safe, or the route says so. */
 export function mayTryAgain(exchange: Exchange, reason: Reason): boolean {
   if (reason.is(reasons.overflow)) return false
