@@ -20,7 +20,7 @@ t.test('no source file is longer than can be read in one go', async (t) => {
 })
 
 t.test('names are nouns of the field, in kebab case', async (t) => {
-  const folders = ['proxy', 'config', 'certs', 'bench', 'examples', 'test', 'tools']
+  const folders = ['proxy', 'config', 'certs', 'bench', 'examples', 'test']
   const files = folders.flatMap(filesBelow).filter((path) => path.endsWith('.ts'))
   t.ok(files.length > sources.length, 'tests are looked at, too')
   const parts = (path: string) => path.replace(/(\.test|\.d)?\.ts$/, '').split('/')
