@@ -125,7 +125,7 @@ export const routeSchema = kind.mapping({
     .orOff('a duration such as 500ms, 2s or 5m', kind.duration(), kind.durationMeant)
     .prefault('15s')
     .describe(
-      'Longest time from the request to the end of the response. `off` for gRPC streams and other long responses: a stream that lives longer is ended with DEADLINE_EXCEEDED.',
+      'Longest time from the end of the request to the start of the response, all attempts together; then 504 or DEADLINE_EXCEEDED. Once begun, streams and other responses may last. `off`: no limit.',
     ),
   retry: retrySchema
     .optional()

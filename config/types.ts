@@ -112,7 +112,7 @@ export interface RouteConfig {
   readonly match: MatchConfig
   /** At least one, each with a weight of at least 1; each name is a declared upstream. */
   readonly upstreams: readonly WeightedUpstream[]
-  /** From the request's head to the end of the response, in milliseconds; `null`: no limit. */
+  /** From the last byte of the request to the head of the response, in milliseconds; `null`: no limit. */
   readonly timeout: number | null
   readonly retry: RetryConfig | null
 }
