@@ -1,7 +1,12 @@
 import type { Added } from '../../message/added.ts'
 import type { Fields } from '../../message/fields.ts'
 import type { Head } from '../../message/head.ts'
-import { REQUEST_ID_FIELD, REQUEST_ID_LENGTH, writeRequestId } from '../../message/request-id.ts'
+import {
+  formatRequestId,
+  REQUEST_ID_FIELD,
+  REQUEST_ID_LENGTH,
+  writeRequestId,
+} from '../../message/request-id.ts'
 import type { Transport } from '../transport.ts'
 import {
   CONTINUATION,
@@ -69,7 +74,7 @@ export class HeadEncoder {
     if (length < 48) for (let i = 0; i < length; i++) out[at + i] = block[i]
     else block.copy(out, at, 0, length)
     at += length
-    if (added !== null) at = this.#added(out, at, added)
+    if (added !== null) at = this.#added(out, at, added, false)
     writeFrameHeader(
       out,
       start,
@@ -106,9 +111,12 @@ export class HeadEncoder {
       if (head.authority !== '') at = hpack.field(out, at, ':authority', head.authority, false)
     }
     at = this.#fields(at, head.fields)
-    if (added !== null && added.requestId !== 0) at = hpack.reserveName(out, at, REQUEST_ID_FIELD)
+    const before = at
+    if (added !== null && added.requestId !== 0 && hpack.nameIndex(REQUEST_ID_FIELD) === 0) {
+      at = hpack.reserveName(out, at, REQUEST_ID_FIELD, formatRequestId(added.requestId))
+    }
     if (hpack.stable) this.#keep(head, out, at)
-    if (added !== null) at = this.#added(out, at, added)
+    if (added !== null) at = this.#added(out, at, added, at > before)
     this.#frames(transport, streamId, at, end)
   }
 
@@ -121,8 +129,9 @@ export class HeadEncoder {
     return at
   }
 
-  #added(out: Buffer, at: number, added: Added): number {
-    if (added.requestId !== 0) {
+  /** `hasId`: the request id has been written already. */
+  #added(out: Buffer, at: number, added: Added, hasId: boolean): number {
+    if (added.requestId !== 0 && !hasId) {
       const index = this.#hpack.nameIndex(REQUEST_ID_FIELD)
       at = writeInteger(out, at, 0x00, 0x0f, index)
       if (index === 0) {

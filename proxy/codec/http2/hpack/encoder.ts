@@ -179,19 +179,20 @@ export class HpackEncoder {
   }
 
   /**
-   * Index of an entry whose name is `name`, made by writing an insertion (with an empty value) to the block when there
-   * is none: for fields that every block ends with and whose value never repeats.
+   * Writes a field whose value never comes again as an insertion all the same, so that from now on its name can be
+   * referred to: for a field that every block ends with. Writes nothing when the table is too small.
    */
-  reserveName(out: Buffer, at: number, name: string): number {
+  reserveName(out: Buffer, at: number, name: string, value: string): number {
+    const size = name.length + value.length + ENTRY_OVERHEAD
+    if (size > this.#maxSize) return at
     let state = this.#names.get(name)
     if (state === undefined) {
       state = new NameState(name)
       this.#names.set(name, state)
     }
-    if (this.#nameIndex(state) !== 0 || name.length + ENTRY_OVERHEAD > this.#maxSize) return at
     this.stable = false
-    at = writeLiteral(out, at, 0x40, 0x3f, 0, name, '', true)
-    this.#insert(state, '', name.length + ENTRY_OVERHEAD)
+    at = writeLiteral(out, at, 0x40, 0x3f, this.#nameIndex(state), name, value, true)
+    this.#insert(state, value, size)
     return at
   }
 
