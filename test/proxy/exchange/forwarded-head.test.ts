@@ -1,0 +1,69 @@
+import t from 'tap'
+import { parseSpiffeId } from '../../../certs/spiffe-id.ts'
+import { type Forwarding, forwardedHead } from '../../../proxy/exchange/forwarded-head.ts'
+import { Fields } from '../../../proxy/message/fields.ts'
+import { Head } from '../../../proxy/message/head.ts'
+
+const WEB = parseSpiffeId('spiffe://mesh.local/ns/default/sa/web')
+const SELF = 'spiffe://mesh.local/ns/default/sa/shop'
+
+function forwarding(parts: {
+  principal?: typeof WEB | null
+  trusted?: boolean
+  inbound?: boolean
+}): Forwarding {
+  return {
+    caller: { address: '10.0.0.9', port: 1234, principal: parts.principal ?? null, tls: true },
+    self: SELF,
+    trusted: parts.trusted ?? false,
+    inbound: parts.inbound ?? true,
+  }
+}
+
+function forward(fields: Fields, how: Forwarding): Record<string, string | null> {
+  const head = forwardedHead(Head.request('GET', 'https', 'shop', '/a?b', fields), 'http', how)
+  return Object.fromEntries([...new Set(head.fields.names)].map((name) => [name, head.fields.joined(name)]))
+}
+
+const CLAIMS = Fields.of({
+  'x-forwarded-for': '1.2.3.4',
+  'x-forwarded-proto': 'http',
+  'x-forwarded-client-cert': 'URI=spiffe://mesh.local/ns/default/sa/admin',
+  'x-pillion-reason': 'made-up',
+  'x-own': 'kept',
+})
+
+t.test('what a caller that is not trusted says of earlier hops is dropped', async (t) => {
+  t.strictSame(forward(CLAIMS, forwarding({})), {
+    'x-own': 'kept',
+    'x-forwarded-for': '10.0.0.9',
+    'x-forwarded-proto': 'https',
+  })
+})
+
+t.test('a mesh peer is believed, and named by its certificate', async (t) => {
+  t.strictSame(forward(CLAIMS, forwarding({ principal: WEB, trusted: true })), {
+    'x-own': 'kept',
+    'x-forwarded-for': '1.2.3.4, 10.0.0.9',
+    'x-forwarded-proto': 'http',
+    'x-forwarded-client-cert': `By=${SELF};URI=${WEB}`,
+  })
+})
+
+t.test('no identity is claimed on the way out', async (t) => {
+  const fields = forward(CLAIMS, forwarding({ trusted: true, inbound: false }))
+  t.equal(fields['x-forwarded-client-cert'], undefined)
+})
+
+t.test('several fields of one hop list are joined', async (t) => {
+  const fields = new Fields(['x-forwarded-for', 'x-forwarded-for'], ['1.1.1.1', '2.2.2.2'])
+  t.equal(forward(fields, forwarding({ trusted: true }))['x-forwarded-for'], '1.1.1.1, 2.2.2.2, 10.0.0.9')
+})
+
+t.test('the rest of the head stays as it is, its scheme is the upstream’s', async (t) => {
+  const fields = new Fields(['content-length', 'x-secret'], ['5', 'a'], ['x-secret'])
+  const head = Head.request('POST', 'https', 'shop', '/a?b', fields)
+  const forwarded = forwardedHead(head, 'http', forwarding({}))
+  t.match(forwarded, { method: 'POST', scheme: 'http', authority: 'shop', path: '/a?b', contentLength: 5 })
+  t.strictSame(forwarded.fields.sensitive, ['x-secret'])
+})
