@@ -10,7 +10,9 @@ import { VERSION } from './version.ts'
 const EXIT_USAGE = 2
 
 const program = new Command('pillion')
-  .description('A service-mesh sidecar proxy: mutual TLS, REST and gRPC, health-checked balancing, from one YAML file.')
+  .description(
+    'A service-mesh sidecar proxy: mutual TLS, REST and gRPC, health-checked balancing, from one YAML file.',
+  )
   .version(VERSION)
   .showHelpAfterError('(--help shows what there is)')
   .exitOverride()

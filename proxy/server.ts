@@ -119,7 +119,8 @@ export class SidecarServer {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
     }
     const left = this.#connections()
-    if (left > 0) this.#runtime.log.warn({ connections: left }, 'closing connections that did not end in time')
+    if (left > 0)
+      this.#runtime.log.warn({ connections: left }, 'closing connections that did not end in time')
     await this.stop()
   }
 

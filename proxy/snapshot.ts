@@ -45,7 +45,12 @@ function buildListener(
   const { clock, timers, telemetry, limitedLog } = runtime
   const stats = telemetry.listener(config.name, config.direction)
   const refused = (remote: string, reason: string, detail: string, principal?: string) => {
-    const fields = { listener: config.name, remote, reason, ...(principal === undefined ? {} : { principal }) }
+    const fields = {
+      listener: config.name,
+      remote,
+      reason,
+      ...(principal === undefined ? {} : { principal }),
+    }
     limitedLog.warn(`${config.name} ${reason}`, fields, `refused ${remote} at ${config.name}: ${detail}`)
   }
   const context: ListenerContext = {
@@ -64,7 +69,12 @@ function buildListener(
     inbound: config.direction === 'inbound',
     self: identity?.id.toString() ?? null,
     refused: (caller: Caller, reason) =>
-      refused(`${caller.address}:${caller.port}`, reason.code, String(reason), caller.principal?.toString() ?? ''),
+      refused(
+        `${caller.address}:${caller.port}`,
+        reason.code,
+        String(reason),
+        caller.principal?.toString() ?? '',
+      ),
   }
   const trustDomain = whole.identity?.trustDomain ?? ''
   return new Listener({

@@ -1,5 +1,5 @@
-import { createSecureContext, rootCertificates } from 'node:tls'
 import { readFileSync } from 'node:fs'
+import { createSecureContext, rootCertificates } from 'node:tls'
 import type { Identity } from '../certs/store.ts'
 import type { UpstreamConfig } from '../config/types.ts'
 import { createBalancer } from './balance/create-balancer.ts'
@@ -24,7 +24,11 @@ export interface RunningUpstream {
 }
 
 /** Builds the run-time form of one upstream. Nothing is dialled before `start` or the first request. */
-export function buildUpstream(config: UpstreamConfig, identity: Identity | null, runtime: Runtime): RunningUpstream {
+export function buildUpstream(
+  config: UpstreamConfig,
+  identity: Identity | null,
+  runtime: Runtime,
+): RunningUpstream {
   const { telemetry, log, timers, clock, random } = runtime
   const stats = telemetry.upstream(config.name)
   const set = new EndpointSet(config.endpoints, {
@@ -84,7 +88,8 @@ export function buildUpstream(config: UpstreamConfig, identity: Identity | null,
 function upstreamTls(config: UpstreamConfig, identity: Identity | null): UpstreamTls | null {
   if (config.tls.mode === 'none') return null
   const bundle = config.tls.trustBundleFile
-  const ca = bundle === null ? (identity?.trustBundlePem ?? [...rootCertificates]) : readFileSync(bundle, 'utf8')
+  const ca =
+    bundle === null ? (identity?.trustBundlePem ?? [...rootCertificates]) : readFileSync(bundle, 'utf8')
   const own =
     config.tls.mode === 'mutual' && identity !== null
       ? { cert: identity.certificateChainPem, key: identity.keyPem }

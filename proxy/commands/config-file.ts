@@ -1,5 +1,5 @@
-import { formatProblem } from '../../config/problems.ts'
 import { loadConfig } from '../../config/load.ts'
+import { formatProblem } from '../../config/problems.ts'
 import type { Config } from '../../config/types.ts'
 
 /** Exit code for a configuration that cannot be used. */
