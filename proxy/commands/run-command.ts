@@ -48,6 +48,10 @@ async function run(file: string): Promise<void> {
       () => process.exit(EXIT_FAILED),
     )
   }
+  // Unhandled it would end the process, which is not what whoever sends it means.
+  process.on('SIGHUP', () =>
+    server.log.warn({}, 'SIGHUP: this version reloads nothing, restart to change the configuration'),
+  )
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 }

@@ -12,6 +12,16 @@ export interface Forwarding {
   readonly inbound: boolean
 }
 
+/** What only this sidecar says. */
+function isOurs(name: string): boolean {
+  return name === CERTIFICATE || name.startsWith('x-pillion-')
+}
+
+/** What hops before this one say of the request. */
+function isForwarding(name: string): boolean {
+  return name.startsWith('x-forwarded-') || name === 'forwarded' || name === 'x-real-ip'
+}
+
 const FOR = 'x-forwarded-for'
 const PROTO = 'x-forwarded-proto'
 const CERTIFICATE = 'x-forwarded-client-cert'
@@ -33,7 +43,7 @@ export function forwardedHead(head: Head, scheme: string, forwarding: Forwarding
       if (trusted) forwardedFor = forwardedFor === '' ? value : `${forwardedFor}, ${value}`
     } else if (name === PROTO) {
       if (trusted && proto === '') proto = value
-    } else if (name !== CERTIFICATE && !name.startsWith('x-pillion-')) {
+    } else if (!isOurs(name) && (trusted || !isForwarding(name))) {
       names.push(name)
       values.push(value)
     }

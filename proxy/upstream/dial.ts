@@ -118,7 +118,7 @@ const ALPN: Record<Protocol | 'auto', string[]> = {
 function failureReason(error: Error): Reason {
   if (error instanceof PeerIdentityError) return reasons.peerIdentity.with(error.message)
   const code = 'code' in error ? String(error.code) : ''
-  // What verification says of a certificate has codes of its own; sockets''' and protocol errors start with E and ERR_SSL.
+  // What verification says of a certificate has codes of its own; sockets' and protocol errors start with E and ERR_SSL.
   if (code !== '' && !/^E[A-Z0-9]+$|^ERR_SSL/.test(code)) return reasons.peerIdentity.with(error.message)
   return reasons.connectFailure.with(tlsFailureText(error))
 }

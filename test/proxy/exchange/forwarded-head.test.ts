@@ -67,3 +67,17 @@ t.test('the rest of the head stays as it is, its scheme is the upstream’s', as
   t.match(forwarded, { method: 'POST', scheme: 'http', authority: 'shop', path: '/a?b', contentLength: 5 })
   t.strictSame(forwarded.fields.sensitive, ['x-secret'])
 })
+
+t.test('what earlier hops say is believed of mesh peers and of the application only', (t) => {
+  const names = ['x-forwarded-host', 'forwarded', 'x-real-ip', 'x-forwarded-port', 'x-other']
+  const fields = new Fields(
+    names,
+    names.map((name) => `said by ${name}`),
+  )
+  const believed = forward(fields, forwarding({ trusted: true }))
+  for (const name of names) t.equal(believed[name], `said by ${name}`)
+  const doubted = forward(fields, forwarding({ trusted: false }))
+  for (const name of names.slice(0, -1)) t.equal(doubted[name], undefined, name)
+  t.equal(doubted['x-other'], 'said by x-other')
+  t.end()
+})

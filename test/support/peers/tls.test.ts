@@ -29,8 +29,8 @@ t.test('peers speak mutual TLS and refuse strangers', async (t) => {
 
   await t.test('gRPC', async (t) => {
     const echo = await startEcho({ tls: server })
-    const client = new EchoClient(`127.0.0.1:${echo.port}`, { tls: caller })
-    const unknown = new EchoClient(`127.0.0.1:${echo.port}`, { tls: stranger })
+    const client = new EchoClient(`localhost:${echo.port}`, { tls: caller })
+    const unknown = new EchoClient(`localhost:${echo.port}`, { tls: stranger })
     t.equal((await client.unary()).code, 0)
     t.equal((await unknown.unary()).code, 14)
     client.close()
