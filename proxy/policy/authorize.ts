@@ -10,21 +10,32 @@ interface CompiledRule {
 }
 
 /**
+ * What another reader may resolve to a different path: dot segments, empty segments, backslashes, `;` parameters, and escaped
+ * forms of slash, backslash, percent and of what needs no escape (RFC 3986 §2.3, §5.2.4, §6.2.2).
+ */
+const AMBIGUOUS = /\/\.{1,2}(?:\/|$)|\/\/|[\\;]|%(?:00|2[5def]|3\d|[46][1-9a-f]|[57][\da]|5[cf]|7e)/i
+
+/**
  * Who may do what: deny wins; without rules everybody may; once there is any rule, what no allow rule names is denied.
  */
 export class Authorization {
   readonly #allow: readonly CompiledRule[]
   readonly #deny: readonly CompiledRule[]
+  readonly #judgesPaths: boolean
 
   constructor(rules: readonly AuthorizeRule[]) {
     this.#allow = rules.filter((rule) => rule.action === 'allow').map(compile)
     this.#deny = rules.filter((rule) => rule.action === 'deny').map(compile)
+    this.#judgesPaths = rules.some((rule) => rule.paths !== null)
   }
 
   /** "" when the request is allowed, otherwise why not. `principal` is null for a caller without identity. */
   refusal(principal: SpiffeId | null, head: Head): string {
     const who = principal === null ? 'a caller without identity' : String(principal)
     const what = `${head.method} ${head.path}`
+    // A rule about one path must not be passed by under another name for it.
+    if (this.#judgesPaths && AMBIGUOUS.test(pathOf(head.path)))
+      return `the path of ${what} can be read in two ways`
     if (this.#deny.some((rule) => matches(rule, principal, head))) return `a rule denies ${who} ${what}`
     if (this.#allow.length === 0 && this.#deny.length === 0) return ''
     if (this.#allow.some((rule) => matches(rule, principal, head))) return ''

@@ -66,3 +66,26 @@ t.test('principals below a path, and any', async (t) => {
   t.equal(ask(any, OTHER), '')
   t.not(ask(any, null), '', 'any identity is not no identity')
 })
+
+t.test('a rule about a path cannot be passed by under another name for it', async (t) => {
+  const rules = [rule('deny', { paths: ['/admin/*'] }), rule('allow')]
+  const aliases = [
+    '/public/../admin/x',
+    '/./admin/x',
+    '//admin/x',
+    '/admin%2fx',
+    '/%61dmin/x',
+    '/a%5Fb',
+    '/public/%2E%2e/admin/x',
+    '/public/..',
+    '/admin\\x',
+    '/a/..;/admin/x',
+    '/%252e%252e/admin/x',
+    '/admin%00/x',
+  ]
+  for (const path of aliases) t.match(ask(rules, WEB, 'GET', path), 'can be read in two ways', path)
+  for (const path of ['/a.b/c..d', '/..a/b', '/x?to=/../admin//', '/50%20/%C3%A4/%40']) {
+    t.equal(ask(rules, WEB, 'GET', path), '', path)
+  }
+  t.equal(ask([rule('allow')], WEB, 'GET', '//x/../y'), '', 'no rule speaks of paths')
+})
