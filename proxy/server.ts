@@ -5,9 +5,9 @@ import { type AdminServer, startAdminServer } from './admin/admin-server.ts'
 import { adminSources } from './admin/admin-sources.ts'
 import { listenError } from './admin/listen-error.ts'
 import { systemClock } from './base/clock.ts'
+import { reportDefects } from './base/defects.ts'
 import { systemRandom } from './base/random.ts'
 import { TimerWheel } from './base/timer-wheel.ts'
-import { reportDefects } from './codec/transport.ts'
 import { reasons } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
@@ -45,7 +45,7 @@ export class SidecarServer {
     const telemetry = new Telemetry({ service: config.service, version: VERSION, log: stream })
     const limitedLog = new LogLimit(log, systemClock, timers)
     const runtime = { clock: systemClock, random: systemRandom, timers, telemetry, log, limitedLog }
-    reportDefects((error) => log.error({ err: error }, 'a defect of the proxy ended a connection'))
+    reportDefects((error) => log.error({ err: error }, 'a defect of the proxy, contained'))
     let server: SidecarServer | null = null
     try {
       const identity = config.identity === null ? null : await loadIdentity(config.identity)

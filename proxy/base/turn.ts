@@ -1,3 +1,5 @@
+import { defect } from './defects.ts'
+
 /** Something that gathered work during this turn of the event loop. */
 export interface TurnEnd {
   turnEnd(): void
@@ -23,7 +25,14 @@ function run(): void {
   scheduled = false
   const items = dirty
   dirty = spare
-  for (let i = 0; i < items.length; i++) (items[i] as TurnEnd).turnEnd()
+  for (let i = 0; i < items.length; i++) {
+    try {
+      ;(items[i] as TurnEnd).turnEnd()
+    } catch (error) {
+      // One connection's trouble must not keep the others' output back.
+      defect(error)
+    }
+  }
   items.length = 0
   spare = items
 }

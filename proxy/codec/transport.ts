@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { defect } from '../base/defects.ts'
 import { atTurnEnd, type TurnEnd } from '../base/turn.ts'
 
 /** The connection on top of a transport. */
@@ -71,7 +72,7 @@ export class Transport implements TurnEnd {
     try {
       this.user.read(chunk)
     } catch (error) {
-      onDefect(error)
+      defect(error)
       this.destroy()
     }
   }
@@ -169,10 +170,3 @@ export class Transport implements TurnEnd {
 }
 
 const EMPTY = Buffer.alloc(0)
-
-let onDefect: (error: unknown) => void = () => {}
-
-/** `report` hears of errors in our own code that were met while reading a connection. */
-export function reportDefects(report: (error: unknown) => void): void {
-  onDefect = report
-}

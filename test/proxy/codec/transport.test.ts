@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setImmediate as afterTurn } from 'node:timers/promises'
 import t from 'tap'
-import { reportDefects, Transport, type TransportUser } from '../../../proxy/codec/transport.ts'
+import { reportDefects } from '../../../proxy/base/defects.ts'
+import { Transport, type TransportUser } from '../../../proxy/codec/transport.ts'
 
 class User implements TransportUser {
   text = ''
