@@ -90,6 +90,11 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     options.wheel.arm(this.#timer, this.#silence.period)
   }
 
+  /** Pipelined requests wait until the caller reads what it has been answered. */
+  get #held(): boolean {
+    return this.transport.congested && this.kept > 0
+  }
+
   get active(): number {
     return this.#stream === null ? 0 : 1
   }
@@ -99,6 +104,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     this.#consuming = true
     while (at < to) {
       if (this.#phase === HEAD) {
+        // Answers without a body wait for nothing: those to a caller that asks without reading would pile up here.
+        if (this.transport.congested) break
         if (octets[at] === CR && !this.#blankLine) {
           // RFC 9112 §2.2: some callers send CRLF behind a body.
           if (at + 1 === to) break
@@ -122,7 +129,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     }
     this.#consuming = false
     // Part of a head that will never be complete needs no answer: nobody asked anything.
-    if (this.#inputEnded && this.#phase === HEAD) this.#linger()
+    if (this.#inputEnded && this.#phase === HEAD && !(this.transport.congested && at < to)) this.#linger()
     return at
   }
 
@@ -191,7 +198,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   turnEnd(): void {
     this.#scheduled = false
     this.consumeKept()
-    if (this.#inputEnded && this.#phase === HEAD) this.#linger()
+    if (this.#inputEnded && this.#phase === HEAD && !this.#held) this.#linger()
   }
 
   /** The exchange is over and so is the connection, after what was written has left. */
@@ -260,11 +267,15 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
       else this.#abort(stream)
       const where = sending ? 'in the middle of its request' : 'before the response was complete'
       receiver?.reset(reasons.downstreamClosed.with(where))
-    } else if (this.#phase === HEAD && !this.#scheduled) this.#linger()
+    } else if (this.#phase === HEAD && !this.#scheduled && !this.#held) this.#linger()
   }
 
   drained(): void {
     this.#stream?.drained()
+    if (this.#phase === HEAD && this.kept > 0 && !this.#scheduled) {
+      this.#scheduled = true
+      atTurnEnd(this)
+    }
   }
 
   closed(error: Error | null): void {
@@ -311,12 +322,14 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (this.#phase === LINGER) {
       if (waiting === 0 || silence.stalled(waiting)) this.transport.destroy()
     } else {
-      const partial = this.#phase === HEAD && this.kept > 0
+      const partial = this.#phase === HEAD && this.kept > 0 && !this.#held
       silence.observe(this.requests * 8 + this.#phase * 2 + (partial ? 1 : 0))
       if (silence.stalled(waiting))
         this.close(reasons.timeout.with('the caller takes no more of the response'))
       else if (partial && silence.head()) this.fail(reasons.requestTimeout)
-      else if (this.#phase === HEAD && !partial && (this.draining || silence.idle())) this.#linger()
+      else if (this.#phase === HEAD && !partial && !this.#held && (this.draining || silence.idle())) {
+        this.#linger()
+      }
     }
     if (this.#phase !== CLOSED && !socket.destroyed && this.#timer.due < 0) {
       this.#options.wheel.arm(this.#timer, silence.period)

@@ -29,6 +29,9 @@ export interface Http2ClientOptions extends Http2Options {
 /** Stream ids end at 2^31-1; a connection is retired well before. */
 const LAST_STREAM_ID = MAX_WINDOW - 2_000_000
 
+/** Interim (1xx) responses before a final one. */
+const MAX_INTERIMS = 32
+
 /** The client role of an HTTP/2 connection. */
 export class Http2ClientConnection extends Http2Connection implements ClientSession {
   protected readonly isClient = true
@@ -143,6 +146,8 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     }
     if (head.status < 200) {
       if (end) this.streamError(stream, PROTOCOL_ERROR, 'an interim response with END_STREAM')
+      else if (++stream.interims > MAX_INTERIMS)
+        this.streamError(stream, PROTOCOL_ERROR, `more than ${MAX_INTERIMS} interim responses`)
       else stream.receiver?.head(head, null, false)
       return
     }

@@ -5,6 +5,7 @@ import type { RequestAcceptor, ServerSession } from '../../message/session.ts'
 import type { Transport } from '../transport.ts'
 import { Http2Connection } from './connection.ts'
 import {
+  ENHANCE_YOUR_CALM,
   ERROR_NAMES,
   MAX_WINDOW,
   NO_ERROR,
@@ -26,6 +27,9 @@ export interface Http2ServerOptions extends Http2Options {
   /** SETTINGS_MAX_CONCURRENT_STREAMS: more are refused. */
   readonly maxStreams: number
 }
+
+/** Answers that a peer may leave unread while it asks for more, in bytes. */
+const MAX_UNREAD = 4 * 1024 * 1024
 
 /** Hears of the connection's end. */
 export interface ServerSessionOwner {
@@ -124,6 +128,12 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     if (id > this.#lastOffered) return
     if (this.streams.size >= this.#maxStreams) {
       this.resetClosed(id, REFUSED_STREAM)
+      return
+    }
+    // The heads of answers wait for no window: those to a peer that asks without reading would pile up here. One that
+    // reads has at most as many on their way as it may have streams.
+    if (this.transport.congested && this.transport.socket.writableLength > MAX_UNREAD) {
+      this.fail(ENHANCE_YOUR_CALM, reasons.flood.with('it asks and does not read the answers'))
       return
     }
     if (head === null) {

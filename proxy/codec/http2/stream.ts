@@ -34,6 +34,8 @@ export class Http2Stream implements MessageStream {
   received = 0
   /** The final head (not an interim one) has come: what follows are trailers. */
   headReceived = false
+  /** Interim heads that have come. */
+  interims = 0
   /** The response to HEAD may declare a length and yet have no body. */
   bodiless = false
 

@@ -270,3 +270,26 @@ t.test('a response head that HTTP/1 cannot carry gives 502', async (t) => {
     bench.dispose()
   }
 })
+
+t.test('answers that nobody reads do not pile up', async (t) => {
+  for (const headOnly of ['HEAD', 'GET']) {
+    const bench = new ServerBench()
+    bench.onRequest = ({ stream }) => stream.head(Head.response(304), null, true)
+    bench.socket.writableLength = 300_000
+    const request = `${headOnly} / HTTP/1.1\r\nHost: a\r\n\r\n`
+    bench.receive(request)
+    await turn()
+    for (let i = 0; i < 100; i++) bench.receive(request.repeat(100))
+    await turn()
+    t.equal(bench.accepted.length, 1, 'no further request is read')
+    t.equal(bench.socket.paused, true)
+    bench.time.pass(20_000)
+    t.strictSame(bench.refused, [], 'requests that wait are not late')
+    bench.socket.writableLength = 0
+    bench.socket.emit('drain')
+    await turn()
+    t.equal(bench.accepted.length, 10_001, 'all are answered once the caller reads')
+    t.equal(bench.socket.paused, false)
+    bench.dispose()
+  }
+})

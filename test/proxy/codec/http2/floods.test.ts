@@ -138,3 +138,28 @@ t.test('a server may refuse as many requests as it is sent', async (t) => {
   }
   t.equal(bench.transport.closing, false)
 })
+
+t.test('a peer that asks and never reads the answers is cut off, one that is slow is not', async (t) => {
+  for (const [unread, code] of [
+    [5 * 1024 * 1024, 'ENHANCE_YOUR_CALM'],
+    [1024 * 1024, undefined],
+  ] as const) {
+    const bench = new ServerBench()
+    bench.onRequest = ({ stream }) => stream.head(Head.response(204), null, true)
+    bench.stall()
+    bench.socket.writableLength = unread
+    for (let i = 0; i < 2000 && !bench.transport.closing; i++) bench.send(headers(i * 2 + 1, GET, END_STREAM))
+    const goaway = bench.take().find((frame) => frame.type === 'GOAWAY')
+    t.equal(goaway?.type === 'GOAWAY' ? goaway.code : undefined, code)
+  }
+})
+
+t.test('interim responses end after 32', async (t) => {
+  const bench = new ClientBench()
+  const { response } = bench.request(Head.request('GET', 'http', 'a', '/'))
+  for (let i = 0; i < 32; i++) bench.send(headers(1, { ':status': '103' }))
+  t.strictSame(response.resets, [])
+  bench.send(headers(1, { ':status': '103' }))
+  t.match(response.resets, [{ code: 'upstream-protocol', detail: /interim/ }])
+  t.equal(bench.transport.closing, false, 'the connection goes on')
+})
