@@ -3,6 +3,7 @@ import { type Fields, NO_FIELDS } from '../../message/fields.ts'
 import type { Head } from '../../message/head.ts'
 import type { Reason } from '../../message/reason.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
+import { BodyQueue } from '../body-queue.ts'
 import type { Transport } from '../transport.ts'
 import { writeChunk, writePlain, writeTrailers } from './body-writer.ts'
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from './head-record.ts'
@@ -36,8 +37,7 @@ export abstract class OutgoingStream implements MessageStream {
   framing: number
   /** Bytes still to be given with BODY_LENGTH. */
   remaining: number
-  #queue: Buffer[] | null
-  #queued: number
+  #queue: BodyQueue | null
   #trailers: string
 
   constructor(transport: Transport, receiver: MessageSink | null, source: MessageSource | null) {
@@ -48,7 +48,6 @@ export abstract class OutgoingStream implements MessageStream {
     this.framing = BODY_NONE
     this.remaining = 0
     this.#queue = null
-    this.#queued = 0
     this.#trailers = ''
   }
 
@@ -109,25 +108,22 @@ export abstract class OutgoingStream implements MessageStream {
   }
 
   #enqueue(chunk: Buffer, from: number, to: number): void {
-    if (this.#queue === null) this.#queue = []
-    if (to === from) return
-    // The chunk is the caller's again when this call returns.
-    this.#queue.push(Buffer.from(chunk.subarray(from, to)))
-    this.#queued += to - from
+    if (this.#queue === null) this.#queue = new BodyQueue()
+    if (to > from) this.#queue.append(chunk, from, to)
   }
 
   /** The transport takes bytes again: writes what is queued, then credits it. */
   drained(): void {
     const queue = this.#queue
     if (queue === null) return
-    const bytes = this.#queued
+    const bytes = queue.length
     const ending = this.out === OUT_ENDING
     this.#queue = null
-    this.#queued = 0
-    for (let i = 0; i < queue.length; i++) {
-      const chunk = queue[i] as Buffer
-      if (this.framing === BODY_CHUNKED) writeChunk(this.transport, chunk, 0, chunk.length, false)
-      else writePlain(this.transport, chunk, 0, chunk.length)
+    while (queue.length > 0) {
+      const { block, from, to } = queue
+      if (this.framing === BODY_CHUNKED) writeChunk(this.transport, block, from, to, false)
+      else writePlain(this.transport, block, from, to)
+      queue.consume(to - from)
     }
     if (ending) {
       if (this.framing === BODY_CHUNKED) writeTrailers(this.transport, this.#trailers)
@@ -139,9 +135,8 @@ export abstract class OutgoingStream implements MessageStream {
 
   /** The peer wants no more of the message: the rest is credited and thrown away, and so is what is queued. */
   abandon(): void {
-    const queued = this.#queued
+    const queued = this.#queue === null ? 0 : this.#queue.length
     this.#queue = null
-    this.#queued = 0
     this.out = OUT_DONE
     if (queued > 0 && this.source !== null) this.source.credit(queued)
   }
