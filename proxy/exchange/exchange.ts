@@ -276,7 +276,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
       return
     }
     this.reason = reason
-    this.#settle(attempt, !reason.is(reasons.goaway))
+    // A request that cannot be sent as it is says nothing of the endpoint, good or bad.
+    if (reason.is(reasons.badRequest)) attempt.release()
+    else this.#settle(attempt, !reason.is(reasons.goaway))
     if (this.committed) {
       this.#breakOff(reason)
       return

@@ -13,7 +13,8 @@ export const DISCARDED = reasons.upstreamReset.withHttp2(CANCEL, 'another endpoi
 
 /** Whether a try that ended for `reason` may be followed by another: where it is always safe, or the route says so. */
 export function mayTryAgain(exchange: Exchange, reason: Reason): boolean {
-  if (reason.is(reasons.overflow)) return false
+  // What cannot be written for one endpoint cannot be written for another.
+  if (reason.is(reasons.overflow) || reason.is(reasons.badRequest)) return false
   if (isAlwaysSafe(exchange, reason)) return true
   const policy = exchange.verdict.target?.retry ?? null
   return policy !== null && exchange.attempts < policy.attempts && policy.onFailure(reason, exchange.request)

@@ -321,3 +321,14 @@ t.test('equal heads are judged once per connection', async (t) => {
   other.request(head)
   t.equal(other.upstream[0]?.heads[0]?.fields.get('x-forwarded-for'), '10.9.9.9')
 })
+
+t.test('a request that cannot be written says nothing of the endpoint', async (t) => {
+  const bench = new ExchangeBench()
+  const down = bench.request()
+  bench.upstream[0]?.receiver?.reset(
+    reasons.badRequest.with('the authority is no host with an optional port'),
+  )
+  t.match(down.heads, [{ status: 400 }])
+  t.strictSame(bench.results, [], 'neither good nor failed')
+  t.strictSame(bench.held, NOTHING_HELD)
+})
