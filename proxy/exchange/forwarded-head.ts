@@ -51,7 +51,7 @@ export function forwardedHead(head: Head, scheme: string, forwarding: Forwarding
   names.push(FOR, PROTO)
   values.push(
     forwardedFor === '' ? caller.address : `${forwardedFor}, ${caller.address}`,
-    proto === '' ? head.scheme : proto,
+    proto === '' ? (caller.tls ? 'https' : 'http') : proto,
   )
   if (inbound && caller.principal !== null) {
     names.push(CERTIFICATE)

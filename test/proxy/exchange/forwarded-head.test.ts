@@ -81,3 +81,12 @@ t.test('what earlier hops say is believed of mesh peers and of the application o
   t.equal(doubted['x-other'], 'said by x-other')
   t.end()
 })
+
+t.test('whether the hop was encrypted is what it was, not what the caller calls its scheme', async (t) => {
+  const plain = forwarding({})
+  const how = { ...plain, caller: { ...plain.caller, tls: false } }
+  for (const scheme of ['https', 'made-up']) {
+    const head = forwardedHead(Head.request('GET', scheme, 'shop', '/'), 'http', how)
+    t.equal(head.fields.joined('x-forwarded-proto'), 'http')
+  }
+})
