@@ -53,7 +53,7 @@ export class FieldSection {
   keepAlive = false
   teTrailers = false
   grpc = false
-  #nominated: string[] | null = null
+  #nominated: Set<string> | null = null
 
   /**
    * Scans from the start of a field line. Returns the position behind the empty line that ends the section, or one of
@@ -202,19 +202,19 @@ export class FieldSection {
       if (option === 'close') this.close = true
       else if (option === 'keep-alive') this.keepAlive = true
       else if (option !== '') {
-        if (this.#nominated === null) this.#nominated = []
-        this.#nominated.push(option)
+        if (this.#nominated === null) this.#nominated = new Set()
+        this.#nominated.add(option)
       }
     }
   }
 
   /** RFC 9110 §7.6.1. What frames or routes the message was read already and cannot be nominated away. */
-  #removeNominated(nominated: string[]): void {
+  #removeNominated(nominated: Set<string>): void {
     const names: string[] = []
     const values: string[] = []
     for (let i = 0; i < this.names.length; i++) {
       const name = this.names[i] as string
-      if (name !== 'content-length' && name !== 'te' && nominated.includes(name)) {
+      if (name !== 'content-length' && name !== 'te' && nominated.has(name)) {
         if (name === 'content-type') this.grpc = false
         if (name === 'expect') this.expect = null
         continue
