@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { defect } from '../base/defects.ts'
 import { atTurnEnd, type TurnEnd } from '../base/turn.ts'
+import { returnBuffer, takeBuffer } from './output-buffers.ts'
 
 /** The connection on top of a transport. */
 export interface TransportUser {
@@ -18,7 +19,7 @@ export interface TransportUser {
 const INITIAL_SIZE = 4096
 /** Outputs up to this size are copied out exactly; the buffer behind larger ones is handed to the socket. */
 const COPY_LIMIT = 16 * 1024
-/** Output gathered in one turn beyond this size is written at once, in bytes. */
+/** Output gathered in one turn beyond this size is written at once, if nothing is being written, in bytes. */
 const FLUSH_AT = 64 * 1024
 /** More than this many bytes not yet taken by the kernel make the transport congested. */
 const CONGESTED_AT = 256 * 1024
@@ -43,16 +44,18 @@ export class Transport implements TurnEnd {
   #dirty = false
   #ended = false
   #error: Error | null = null
-  readonly #reuse: boolean
+  readonly #encrypted: boolean
+  /** TLS only: a write is under way, of this buffer when it is a large one. */
+  #writing = false
+  #lent: Buffer | null = null
 
   /** `socket` is connected (and its TLS handshake done); it must not have a data listener yet. */
   constructor(socket: Socket) {
     this.socket = socket
     this.buffer = EMPTY
-    // A TLS socket encrypts at once but reports it later, so "written" cannot be seen here: outputs are copied.
-    this.#reuse = !('encrypted' in socket)
+    this.#encrypted = 'encrypted' in socket
     socket.setNoDelay(true)
-    socket.on('drain', () => this.#drain())
+    if (!this.#encrypted) socket.on('drain', () => this.#drain())
     socket.on('end', () => this.user?.readEnd())
     socket.on('error', (error) => {
       this.#error = error
@@ -92,39 +95,80 @@ export class Transport implements TurnEnd {
   #grow(need: number): void {
     let size = Math.max(INITIAL_SIZE, this.buffer.length * 2)
     while (size < need) size *= 2
-    const larger = Buffer.allocUnsafeSlow(size)
+    const larger = takeBuffer(size)
     this.buffer.copy(larger, 0, 0, this.length)
+    returnBuffer(this.buffer)
     this.buffer = larger
   }
 
   turnEnd(): void {
     this.#dirty = false
     this.flush()
-    if (this.#ended) this.socket.end()
+    if (this.#ended && this.length === 0) this.socket.end()
   }
 
-  /** Hands everything gathered to the socket. */
+  /** Hands what was gathered to the socket, unless that is still busy with what it got before. */
   flush(): void {
     const length = this.length
     if (length === 0) return
-    this.length = 0
     const socket = this.socket
-    if (!socket.writable) return
+    if (!socket.writable) {
+      this.length = 0
+      return
+    }
+    if (this.#encrypted) {
+      this.#flushEncrypted(length)
+      return
+    }
+    this.length = 0
     const buffer = this.buffer
-    if (this.#reuse) {
-      socket.write(length === buffer.length ? buffer : buffer.subarray(0, length))
-      // Length 0 means that the kernel took all of it and the buffer is ours again.
-      if (socket.writableLength !== 0) this.buffer = EMPTY
-      else if (buffer.length > FLUSH_AT * 2) this.buffer = EMPTY
-    } else if (length <= COPY_LIMIT) {
-      const exact = Buffer.allocUnsafe(length)
-      buffer.copy(exact, 0, 0, length)
-      socket.write(exact)
-    } else {
-      socket.write(buffer.subarray(0, length))
+    socket.write(length === buffer.length ? buffer : buffer.subarray(0, length))
+    if (socket.writableLength !== 0) {
       this.buffer = EMPTY
+    } else if (buffer.length > FLUSH_AT) {
+      // The kernel took all of it: the buffer is ours again, and more than the next turn is likely to need.
+      this.#letGo()
     }
     if (socket.writableLength > CONGESTED_AT) this.congested = true
+  }
+
+  /**
+   * A TLS socket encrypts at once but says so only in the next turn; what is written until then it would copy together.
+   * So one write is under way at a time, and what comes meanwhile gathers here.
+   */
+  #flushEncrypted(length: number): void {
+    if (this.#writing) {
+      if (length > CONGESTED_AT) this.congested = true
+      return
+    }
+    this.length = 0
+    this.#writing = true
+    const buffer = this.buffer
+    if (length <= COPY_LIMIT) {
+      const exact = Buffer.allocUnsafe(length)
+      buffer.copy(exact, 0, 0, length)
+      if (buffer.length > FLUSH_AT) this.#letGo()
+      this.socket.write(exact, this.#written)
+    } else {
+      this.#lent = buffer
+      this.buffer = EMPTY
+      this.socket.write(buffer.subarray(0, length), this.#written)
+    }
+  }
+
+  #letGo(): void {
+    returnBuffer(this.buffer)
+    this.buffer = EMPTY
+  }
+
+  readonly #written = (error?: Error | null): void => {
+    this.#writing = false
+    // After an error nobody says who still holds it.
+    if (this.#lent !== null && error == null) returnBuffer(this.#lent)
+    this.#lent = null
+    if (this.length > 0) this.flush()
+    else if (this.#ended && !this.#dirty) this.socket.end()
+    this.#drain()
   }
 
   /** Stops reading: for protocols without flow control of their own. */
