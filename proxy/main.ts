@@ -9,6 +9,14 @@ import { VERSION } from './version.ts'
 /** Bad usage or bad input. */
 const EXIT_USAGE = 2
 
+// Whoever reads our output may have seen enough of it: `pillion certs show ... | head`.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
+}
+
 const program = new Command('pillion')
   .description(
     'A service-mesh sidecar proxy: mutual TLS, REST and gRPC, health-checked balancing, from one YAML file.',

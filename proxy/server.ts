@@ -8,6 +8,7 @@ import { systemClock } from './base/clock.ts'
 import { reportDefects } from './base/defects.ts'
 import { systemRandom } from './base/random.ts'
 import { TimerWheel } from './base/timer-wheel.ts'
+import { CertificateGuard } from './certificate-guard.ts'
 import { reasons } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
@@ -28,10 +29,16 @@ export class SidecarServer {
   readonly #snapshot: Snapshot
   #phase: Phase = 'setup'
   #admin: AdminServer[] = []
+  readonly #guard: CertificateGuard | null
 
   private constructor(snapshot: Snapshot, runtime: Runtime) {
     this.#snapshot = snapshot
     this.#runtime = runtime
+    const { identity } = snapshot
+    this.#guard =
+      identity === null
+        ? null
+        : new CertificateGuard(identity.notBefore, identity.notAfter, runtime.clock, runtime.log)
   }
 
   /**
@@ -105,8 +112,11 @@ export class SidecarServer {
   }
 
   #readiness(): { ready: boolean; reasons: string[] } {
-    if (this.#phase === 'running') return { ready: true, reasons: [] }
-    return { ready: false, reasons: [`the sidecar is in phase ${this.#phase}`] }
+    const reasons: string[] = []
+    if (this.#phase !== 'running') reasons.push(`the sidecar is in phase ${this.#phase}`)
+    const certificate = this.#guard?.problem() ?? null
+    if (certificate !== null) reasons.push(certificate)
+    return { ready: reasons.length === 0, reasons }
   }
 
   /** Finishes what is under way, for as long as the configuration grants, then stops. */
@@ -132,6 +142,7 @@ export class SidecarServer {
   async stop(): Promise<void> {
     if (this.#phase === 'stopped') return
     this.#phase = 'stopped'
+    this.#guard?.close()
     for (const { listener } of this.#snapshot.listeners) listener.close(reasons.draining)
     for (const upstream of this.#snapshot.upstreams.values()) {
       upstream.stop()

@@ -32,6 +32,8 @@ export function buildUpstream(
   const { telemetry, log, timers, clock, random } = runtime
   const stats = telemetry.upstream(config.name)
   const set = new EndpointSet(config.endpoints, {
+    // With few endpoints, using all of them because most are unhealthy sends most requests to where they must fail.
+    panicBelow: 0,
     onChange: (endpoint, change, why) => {
       const fields = { upstream: config.name, endpoint: endpoint.address, change, why }
       const bad = change === 'unhealthy' || change === 'ejected'
@@ -56,6 +58,12 @@ export function buildUpstream(
           createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle),
         limits,
         stats: endpointStats[i],
+        refused: (reason) =>
+          runtime.limitedLog.warn(
+            `${config.name} ${reason.code}`,
+            { upstream: config.name, endpoint: endpoint.address, reason: reason.code },
+            `cannot connect to endpoint ${endpoint.address} of ${config.name}: ${reason}`,
+          ),
       }),
   )
   const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)

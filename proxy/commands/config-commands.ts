@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { CertificateError } from '../../certs/certificate-error.ts'
 import { loadIdentity } from '../../certs/store.ts'
 import { configJsonSchemaText } from '../../config/json-schema.ts'
-import { EXIT_INVALID, readConfigFile } from './config-file.ts'
+import { EXIT_INVALID, readConfigFile, sayCertificateProblems } from './config-file.ts'
 
 /** `pillion check` and `pillion schema`. */
 export function registerConfigCommands(program: Command): void {
@@ -20,13 +20,13 @@ export function registerConfigCommands(program: Command): void {
           for (const warning of identity.warnings) process.stderr.write(`warning: ${warning}\n`)
         } catch (error) {
           if (!(error instanceof CertificateError)) throw error
-          process.stderr.write(`${options.config}: identity: ${error.message}\n`)
+          sayCertificateProblems(options.config, error)
           process.exitCode = EXIT_INVALID
           return
         }
       }
       process.stdout.write(
-        `${options.config} is valid: ${config.listeners.length} listeners, ${config.upstreams.length} upstreams\n`,
+        `${options.config} is valid: ${count(config.listeners.length, 'listener')}, ${count(config.upstreams.length, 'upstream')}\n`,
       )
     })
   program
@@ -35,4 +35,8 @@ export function registerConfigCommands(program: Command): void {
     .action(() => {
       process.stdout.write(configJsonSchemaText())
     })
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -1,3 +1,4 @@
+import type { CertificateError } from '../../certs/certificate-error.ts'
 import { loadConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problems.ts'
 import type { Config } from '../../config/types.ts'
@@ -10,11 +11,22 @@ export function readConfigFile(file: string): Config | null {
   const result = loadConfig(file)
   if (!result.ok) {
     for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`)
-    const count = result.problems.length
-    process.stderr.write(`error: ${file} has ${count} problem${count === 1 ? '' : 's'}\n`)
+    sayCount(file, result.problems.length)
     process.exitCode = EXIT_INVALID
     return null
   }
   for (const warning of result.warnings) process.stderr.write(`warning: ${formatProblem(warning)}\n`)
   return result.config
+}
+
+/** Tells what is wrong with the certificates that a configuration names, one problem a line. */
+export function sayCertificateProblems(file: string, error: CertificateError): void {
+  for (const problem of error.problems) {
+    process.stderr.write(`${file}: identity: ${problem.file}: ${problem.message}\n`)
+  }
+  sayCount(file, error.problems.length)
+}
+
+function sayCount(file: string, count: number): void {
+  process.stderr.write(`error: ${file} has ${count} problem${count === 1 ? '' : 's'}\n`)
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { CertificateError } from '../../certs/certificate-error.ts'
 import { SidecarServer } from '../server.ts'
-import { EXIT_INVALID, readConfigFile } from './config-file.ts'
+import { EXIT_INVALID, readConfigFile, sayCertificateProblems } from './config-file.ts'
 
 /** Something outside the configuration is in the way, such as an occupied address. */
 const EXIT_FAILED = 1
@@ -25,10 +25,13 @@ async function run(file: string): Promise<void> {
   try {
     server = await SidecarServer.start(config)
   } catch (error) {
-    const invalid = error instanceof CertificateError
-    const message = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`error: ${invalid ? `${file}: identity: ` : ''}${message}\n`)
-    process.exitCode = invalid ? EXIT_INVALID : EXIT_FAILED
+    if (error instanceof CertificateError) {
+      sayCertificateProblems(file, error)
+      process.exitCode = EXIT_INVALID
+    } else {
+      process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
+      process.exitCode = EXIT_FAILED
+    }
     return
   }
   const where = server.addresses.map(({ name, address }) => `${name} ${address}`).join(', ')

@@ -221,6 +221,8 @@ function addressOf(socket: Socket): string {
   return address.startsWith('::ffff:') ? address.slice(7) : address
 }
 
+/** Address and port of the peer, "an unknown address" when the connection is gone already. */
 function remoteOf(socket: Socket): string {
+  if (socket.remotePort === undefined) return 'an unknown address'
   return `${addressOf(socket)}:${socket.remotePort ?? 0}`
 }

@@ -28,6 +28,8 @@ export interface PoolOptions extends Omit<DialOptions, 'timers'> {
   readonly session: (transport: Transport, protocol: Protocol, owner: ClientSessionOwner) => ClientSession
   readonly limits: UpstreamLimits
   readonly stats: PoolStats
+  /** No connection came to be. */
+  readonly refused: (reason: Reason) => void
 }
 
 /** Streams that one HTTP/2 connection being opened is expected to carry. */
@@ -141,6 +143,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
 
   failed(dial: Dial, reason: Reason): void {
     this.#options.stats.connectFailures += 1
+    this.#options.refused(reason)
     this.#endDial(dial, false)
     this.#giveUp(reason)
   }
