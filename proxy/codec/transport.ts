@@ -63,6 +63,11 @@ export class Transport implements TurnEnd {
     socket.on('close', () => this.#closed())
   }
 
+  /** Bytes of output that the kernel has not taken yet. */
+  get unsent(): number {
+    return this.length + this.socket.writableLength
+  }
+
   /** Starts reading. Sockets made with `onread` never emit data: they call `received` themselves. */
   start(): void {
     this.socket.on('data', (chunk: Buffer) => this.received(chunk))

@@ -1,4 +1,5 @@
 import type { Caller } from '../downstream/caller.ts'
+import { hyphenated } from '../message/field-name.ts'
 import { Fields } from '../message/fields.ts'
 import { Head } from '../message/head.ts'
 
@@ -14,12 +15,14 @@ export interface Forwarding {
 
 /** What only this sidecar says. */
 function isOurs(name: string): boolean {
-  return name === CERTIFICATE || name.startsWith('x-pillion-')
+  const plain = hyphenated(name)
+  return plain === CERTIFICATE || plain.startsWith('x-pillion-')
 }
 
 /** What hops before this one say of the request. */
 function isForwarding(name: string): boolean {
-  return name.startsWith('x-forwarded-') || name === 'forwarded' || name === 'x-real-ip'
+  const plain = hyphenated(name)
+  return plain.startsWith('x-forwarded-') || plain === 'forwarded' || plain === 'x-real-ip'
 }
 
 const FOR = 'x-forwarded-for'

@@ -1,3 +1,5 @@
+import { hyphenated } from './field-name.ts'
+
 /** Fields that frame, route, authenticate or condition a message and so mean nothing behind it (RFC 9110 §6.5.1). */
 const NOT_IN_TRAILERS = new Set(
   (
@@ -10,10 +12,11 @@ const NOT_IN_TRAILERS = new Set(
 
 /** Whether a trailer section may carry the field `name` (lower case). */
 export function allowedInTrailers(name: string): boolean {
+  const plain = hyphenated(name)
   return (
-    !NOT_IN_TRAILERS.has(name) &&
-    !name.startsWith('x-forwarded-') &&
-    !name.startsWith('if-') &&
-    !name.startsWith('x-pillion-')
+    !NOT_IN_TRAILERS.has(plain) &&
+    !plain.startsWith('x-forwarded-') &&
+    !plain.startsWith('if-') &&
+    !plain.startsWith('x-pillion-')
   )
 }

@@ -316,8 +316,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   /** Looks whether anything happened since the last time; nothing is armed per request. */
   expired(): void {
     if (this.#phase === CLOSED) return
-    const socket = this.transport.socket
-    const waiting = socket.writableLength
+    const waiting = this.transport.unsent
     const silence = this.#silence
     if (this.#phase === LINGER) {
       if (waiting === 0 || silence.stalled(waiting)) this.transport.destroy()
@@ -331,7 +330,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
         this.#linger()
       }
     }
-    if (this.#phase !== CLOSED && !socket.destroyed && this.#timer.due < 0) {
+    if (this.#phase !== CLOSED && !this.transport.socket.destroyed && this.#timer.due < 0) {
       this.#options.wheel.arm(this.#timer, silence.period)
     }
   }

@@ -132,8 +132,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     }
     // The heads of answers wait for no window: those to a peer that asks without reading would pile up here. One that
     // reads has at most as many on their way as it may have streams.
-    const { congested, length, socket } = this.transport
-    if (congested && length + socket.writableLength > MAX_UNREAD) {
+    if (this.transport.congested && this.transport.unsent > MAX_UNREAD) {
       this.fail(ENHANCE_YOUR_CALM, reasons.flood.with('it asks and does not read the answers'))
       return
     }

@@ -90,3 +90,12 @@ t.test('whether the hop was encrypted is what it was, not what the caller calls 
     t.equal(head.fields.joined('x-forwarded-proto'), 'http')
   }
 })
+
+t.test('names that CGI-like servers read as ours are treated as ours', async (t) => {
+  const names = ['x_forwarded_client_cert', 'X-Forwarded_Client-Cert'.toLowerCase(), 'x_pillion_reason']
+  const fields = new Fields([...names, 'x_forwarded_for', 'my_own'], ['1', '2', '3', '4', '5'])
+  const believed = forward(fields, forwarding({ trusted: true }))
+  for (const name of names) t.equal(believed[name], undefined, name)
+  t.equal(believed['my_own'], '5')
+  t.equal(forward(fields, forwarding({}))['x_forwarded_for'], undefined)
+})
