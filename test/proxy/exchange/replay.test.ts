@@ -30,5 +30,6 @@ t.test('a body that comes a byte at a time costs little more than its bytes', as
   for (let i = 0; i < 64 * 1024; i++) replay.append(byte, 0, 1)
   t.equal(replay.length, 64 * 1024)
   t.ok(replay.chunks.length <= 18, `${replay.chunks.length} chunks`)
-  t.ok(held(replay) <= 128 * 1024, `${held(replay)} bytes`)
+  // Small chunks lie in Node's pool, whose rest other buffers use.
+  t.ok(held(replay) <= 128 * 1024 + Buffer.poolSize, `${held(replay)} bytes`)
 })
