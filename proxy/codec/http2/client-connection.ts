@@ -74,7 +74,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     const stream = new Http2Stream(this, this.#nextId, this.peer.initialWindow, this.options.streamWindow)
     stream.receiver = receiver
     stream.source = source
-    this.streams.set(this.#nextId, stream)
+    this.streams.add(stream)
     this.#nextId += 2
     if (this.#nextId > LAST_STREAM_ID) this.#retire()
     return stream
@@ -177,7 +177,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     this.#lastAccepted = Math.min(this.#lastAccepted, lastStreamId)
     this.#retire()
     const lost: Http2Stream[] = []
-    for (const stream of this.streams.values()) if (stream.id > lastStreamId) lost.push(stream)
+    for (const stream of this.streams.all()) if (stream.id > lastStreamId) lost.push(stream)
     for (const stream of lost) {
       stream.state = CLOSED
       this.streams.delete(stream.id)

@@ -10,6 +10,7 @@ import { ReadyList } from './ready-list.ts'
 import { ResetHistory } from './reset-history.ts'
 import type { Http2Stream } from './stream.ts'
 import { CLOSED } from './stream-state.ts'
+import { StreamTable } from './stream-table.ts'
 
 /** Time a closing connection waits for the peer to close too, in milliseconds. */
 const LINGER_MS = 1000
@@ -37,7 +38,7 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   opened = 0
 
   protected readonly options: Http2Options
-  protected readonly streams = new Map<number, Http2Stream>()
+  protected readonly streams = new StreamTable()
   /** Why the connection ended or is ending; null while it is well. */
   protected failure: Reason | null = null
   /** What the peer may still send us on the connection, in bytes. */
@@ -132,7 +133,7 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
 
   #abortAll(reason: Reason): void {
     if (this.streams.size === 0) return
-    const streams = [...this.streams.values()]
+    const streams = this.streams.all()
     this.streams.clear()
     for (const stream of streams) stream.abort(reason)
     this.streamsEnded()

@@ -292,7 +292,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   /** A new initial window shifts the window of every open stream (RFC 9113 §6.9.2). */
   #shiftWindows(delta: number): boolean {
     if (delta === 0) return true
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       stream.sendWindow += delta
       if (stream.sendWindow > MAX_WINDOW) {
         this.frameError(FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE makes a window overflow')

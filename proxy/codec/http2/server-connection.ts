@@ -150,7 +150,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
         return
       }
     }
-    this.streams.set(id, stream)
+    this.streams.add(stream)
     this.#acceptor.request(stream, head, end)
   }
 
