@@ -13,13 +13,12 @@ import {
   SETTINGS_ENABLE_PUSH,
   SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_HEADER_LIST_SIZE,
-  STREAM_CLOSED,
 } from './constants.ts'
 import { writeSettings } from './frame/frame-writer.ts'
 import { RESPONSE } from './head-builder.ts'
 import type { Http2Options } from './options.ts'
 import { Http2Stream } from './stream.ts'
-import { CLOSED, mayReceive } from './stream-state.ts'
+import { CLOSED } from './stream-state.ts'
 
 export interface Http2ClientOptions extends Http2Options {
   /** Most streams that we open at a time, whatever more the peer allows. */
@@ -114,27 +113,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
       this.#responseHead(stream, block, from, to, end)
       return
     }
-    const fields = this.decoder.trailers(block, from, to)
-    if (fields === null && this.decoder.broken !== '') {
-      this.compressionError()
-    } else if (stream === undefined) {
-      if (this.isIdle(id)) this.frameError(PROTOCOL_ERROR, `HEADERS on stream ${id}, which is idle`)
-      else this.headersOnClosed(id)
-    } else if (!mayReceive(stream.state)) {
-      this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
-    } else if (fields === null) {
-      this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
-    } else if (!end) {
-      this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
-    } else {
-      const problem = stream.receiveEnd()
-      if (problem !== '') {
-        this.streamError(stream, PROTOCOL_ERROR, problem)
-        return
-      }
-      if (stream.receiver !== null) stream.receiver.trailers(fields)
-      if (stream.state === CLOSED) this.forget(stream)
-    }
+    this.trailers(id, block, from, to, end)
   }
 
   #responseHead(stream: Http2Stream, block: Buffer, from: number, to: number, end: boolean): void {

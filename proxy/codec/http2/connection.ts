@@ -220,6 +220,32 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     block.clear()
   }
 
+  /** A header block that cannot be a head: trailers, or a breach. */
+  protected trailers(id: number, block: Buffer, from: number, to: number, end: boolean): void {
+    const fields = this.decoder.trailers(block, from, to)
+    const stream = this.streams.get(id)
+    if (fields === null && this.decoder.broken !== '') {
+      this.compressionError()
+    } else if (stream === undefined) {
+      if (this.isIdle(id)) this.frameError(PROTOCOL_ERROR, `HEADERS on stream ${id}, which is idle`)
+      else this.headersOnClosed(id)
+    } else if (!mayReceive(stream.state)) {
+      this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
+    } else if (fields === null) {
+      this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+    } else if (!end) {
+      this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
+    } else {
+      const problem = stream.receiveEnd()
+      if (problem !== '') {
+        this.streamError(stream, PROTOCOL_ERROR, problem)
+        return
+      }
+      if (stream.receiver !== null) stream.receiver.trailers(fields)
+      if (stream.state === CLOSED) this.forget(stream)
+    }
+  }
+
   /** The state of header compression is lost, and the connection with it (RFC 9113 §4.3). */
   protected compressionError(): void {
     this.frameError(COMPRESSION_ERROR, this.decoder.broken)

@@ -15,13 +15,12 @@ import {
   SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_CONCURRENT_STREAMS,
   SETTINGS_MAX_HEADER_LIST_SIZE,
-  STREAM_CLOSED,
 } from './constants.ts'
 import { writeGoaway, writePing, writeSettings } from './frame/frame-writer.ts'
 import { REQUEST } from './head-builder.ts'
 import type { Http2Options } from './options.ts'
 import { Http2Stream } from './stream.ts'
-import { CLOSED, mayReceive, receivedEnd } from './stream-state.ts'
+import { receivedEnd } from './stream-state.ts'
 
 export interface Http2ServerOptions extends Http2Options {
   /** SETTINGS_MAX_CONCURRENT_STREAMS: more are refused. */
@@ -112,7 +111,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
 
   protected headBlock(id: number, block: Buffer, from: number, to: number, end: boolean): void {
     if (id <= this.#last) {
-      this.#trailers(id, block, from, to, end)
+      this.trailers(id, block, from, to, end)
       return
     }
     const head = this.decoder.head(block, from, to, REQUEST)
@@ -165,34 +164,6 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     const fields = Fields.of({ 'content-length': '0', 'x-pillion-reason': reasons.headTooLarge.code })
     this.encoder.write(this.transport, id, Head.response(reasons.headTooLarge.status, fields), null, true)
     if (!end) this.writeReset(id, NO_ERROR)
-  }
-
-  #trailers(id: number, block: Buffer, from: number, to: number, end: boolean): void {
-    const fields = this.decoder.trailers(block, from, to)
-    if (fields === null && this.decoder.broken !== '') {
-      this.compressionError()
-      return
-    }
-    const stream = this.streams.get(id)
-    if (stream === undefined) {
-      this.headersOnClosed(id)
-      return
-    }
-    if (!mayReceive(stream.state)) {
-      this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
-    } else if (fields === null) {
-      this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
-    } else if (!end) {
-      this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
-    } else {
-      const problem = stream.receiveEnd()
-      if (problem !== '') {
-        this.streamError(stream, PROTOCOL_ERROR, problem)
-        return
-      }
-      if (stream.receiver !== null) stream.receiver.trailers(fields)
-      if (stream.state === CLOSED) this.forget(stream)
-    }
   }
 
   protected resetReason(code: number): Reason {
