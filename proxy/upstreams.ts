@@ -55,7 +55,9 @@ export function buildUpstream(
         connectMs,
         timers,
         session: (transport, protocol, owner) =>
-          createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle),
+          createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle, (limit) =>
+            stats.limits.count(limit),
+          ),
         limits,
         stats: endpointStats[i],
         refused: (reason) =>

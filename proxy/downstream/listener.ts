@@ -204,6 +204,7 @@ export class Listener {
     else stats.http1 += 1
     const session = createServerSession(transport, protocol, options, acceptor(caller, protocol), {
       scheme: caller.tls ? 'https' : 'http',
+      limitReached: (limit) => stats.limits.count(limit),
       closed: (ended, reason) => {
         this.#sessions.delete(ended)
         if (reason !== null && BREACHES.has(reason.code)) {

@@ -4,6 +4,7 @@ import { Http1ServerConnection } from '../codec/http1/server-connection.ts'
 import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
 import { Http2ServerConnection } from '../codec/http2/server-connection.ts'
 import type { Transport } from '../codec/transport.ts'
+import type { LimitWatch } from '../message/limit-watch.ts'
 import type { Reason } from '../message/reason.ts'
 import type { Protocol, RequestAcceptor, ServerSession } from '../message/session.ts'
 
@@ -19,6 +20,7 @@ export interface ServerSessionOptions {
 
 export interface ServerSessionOwner {
   readonly scheme: 'http' | 'https'
+  readonly limitReached: LimitWatch
   /** The connection is gone; `reason` is null when nothing went wrong. */
   closed(session: ServerSession, reason: Reason | null): void
 }
@@ -44,6 +46,7 @@ export function createServerSession(
         idleMs: options.idleMs,
         headMs: options.headMs,
         maxStreams: options.maxStreams,
+        limitReached: owner.limitReached,
       },
       acceptor,
       { sessionClosed: (session, reason) => owner.closed(session, reason) },
@@ -58,6 +61,7 @@ export function createServerSession(
     timeouts: { ...DEFAULT_SERVER_TIMEOUTS, headMs: options.headMs, idleMs: options.idleMs },
     // Callers that give up close, and so does a sidecar for its own caller: the work behind it should end too.
     halfClose: false,
+    limitReached: owner.limitReached,
     onClosed: (session) => owner.closed(session, refusal),
     onRefused: (reason) => {
       refusal = reason

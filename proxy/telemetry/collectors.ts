@@ -74,6 +74,7 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
       samples.add(l.http2, l.labels, HTTP2)
     }),
     pillion_protocol_errors_total: listeners((l, samples) => l.protocolErrors.collect(samples, l.labels)),
+    pillion_listener_limits_total: listeners((l, samples) => l.limits.collect(samples, l.labels)),
     pillion_tls_handshakes_total: listeners((l, samples) => samples.add(l.tlsHandshakes, l.labels)),
     pillion_tls_handshake_failures_total: listeners((l, samples) => l.tlsFailures.collect(samples, l.labels)),
 
@@ -82,6 +83,9 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     pillion_upstream_no_healthy_total: upstreams((u) => u.noHealthy),
     pillion_upstream_retries_total: upstreams((u) => u.retries),
     pillion_upstream_retries_overflow_total: upstreams((u) => u.retriesOverflow),
+    pillion_upstream_limits_total: (samples) => {
+      for (const stats of from.upstreamStats.values()) stats.limits.collect(samples, stats.labels)
+    },
     pillion_upstream_endpoints: (samples) => collectStates(samples, from),
 
     pillion_upstream_requests_total: endpoints((e) => e.requests),

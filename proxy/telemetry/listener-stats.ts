@@ -25,6 +25,8 @@ export class ListenerStats {
   readonly tlsFailures: BoundedCounts
   /** Connections and streams ended for breaking the protocol, by error code. */
   readonly protocolErrors: BoundedCounts
+  /** Times a limit was reached, by the key of the configuration that sets it. */
+  readonly limits: BoundedCounts
   /** Replies the proxy made itself, by reason code. */
   readonly localReplies: BoundedCounts
 
@@ -41,6 +43,7 @@ export class ListenerStats {
     this.connectionsRefused = new BoundedCounts('reason')
     this.tlsFailures = new BoundedCounts('reason')
     this.protocolErrors = new BoundedCounts('code')
+    this.limits = new BoundedCounts('limit', 64)
     this.localReplies = new BoundedCounts('reason')
   }
 }

@@ -76,6 +76,11 @@ export const METRICS = {
     help: 'Connections and streams of callers ended for breaking the protocol, by the error code.',
     labels: [...listener, 'code'],
   },
+  pillion_listener_limits_total: {
+    type: 'counter',
+    help: 'Times callers reached a limit of the listener, by the key that sets it, such as limits.headBytes.',
+    labels: [...listener, 'limit'],
+  },
   pillion_tls_handshakes_total: {
     type: 'counter',
     help: 'TLS handshakes completed with callers.',
@@ -110,6 +115,11 @@ export const METRICS = {
     type: 'counter',
     help: 'Further attempts not made because the retry budget was used up.',
     labels: upstream,
+  },
+  pillion_upstream_limits_total: {
+    type: 'counter',
+    help: 'Times endpoints reached a limit of their connections, by the key that sets it, such as http2.glitches.',
+    labels: [...upstream, 'limit'],
   },
   pillion_upstream_endpoints: {
     type: 'gauge',

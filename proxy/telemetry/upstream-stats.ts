@@ -1,3 +1,4 @@
+import { BoundedCounts } from './bounded-counts.ts'
 import type { Labels } from './samples.ts'
 
 /** What happened at one upstream as a whole. Owners write the fields directly. */
@@ -14,6 +15,8 @@ export class UpstreamStats {
   retries: number
   /** Further attempts the retry budget did not allow. */
   retriesOverflow: number
+  /** Times a limit of a connection was reached, by the key of the configuration that sets it. */
+  readonly limits: BoundedCounts
 
   constructor(name: string) {
     this.name = name
@@ -23,5 +26,6 @@ export class UpstreamStats {
     this.noHealthy = 0
     this.retries = 0
     this.retriesOverflow = 0
+    this.limits = new BoundedCounts('limit', 64)
   }
 }

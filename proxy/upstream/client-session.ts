@@ -4,6 +4,7 @@ import { DEFAULT_CLIENT_TIMEOUTS } from '../codec/http1/limits.ts'
 import { Http2ClientConnection } from '../codec/http2/client-connection.ts'
 import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
 import type { Transport } from '../codec/transport.ts'
+import type { LimitWatch } from '../message/limit-watch.ts'
 import type { ClientSession, ClientSessionOwner, Protocol } from '../message/session.ts'
 
 /** Streams that we open on one HTTP/2 connection at a time, whatever more the endpoint allows. */
@@ -22,12 +23,14 @@ export function createClientSession(
   timers: TimerWheel,
   connectMs: number,
   idleMs: number | null,
+  limitReached: LimitWatch,
 ): ClientSession {
   if (protocol === 'http1') {
     return new Http1ClientConnection(transport, {
       owner,
       wheel: timers,
       timeouts: { idleMs: idleMs ?? DEFAULT_CLIENT_TIMEOUTS.idleMs },
+      limitReached,
     })
   }
   return new Http2ClientConnection(
@@ -42,6 +45,7 @@ export function createClientSession(
       idleMs: idleMs ?? HTTP2_IDLE_MS,
       headMs: connectMs,
       maxStreams: MAX_STREAMS,
+      limitReached,
     },
     owner,
   )

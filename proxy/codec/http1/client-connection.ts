@@ -1,5 +1,6 @@
 import { Timer, type TimerWheel } from '../../base/timer-wheel.ts'
 import { NO_FIELDS } from '../../message/fields.ts'
+import type { LimitWatch } from '../../message/limit-watch.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import type { ClientSession, ClientSessionOwner, Protocol } from '../../message/session.ts'
 import type { MessageSink, MessageSource } from '../../message/stream.ts'
@@ -17,6 +18,8 @@ export interface Http1ClientOptions {
   readonly wheel: TimerWheel
   readonly limits?: Http1Limits
   readonly timeouts?: ClientTimeouts
+  /** The endpoint reached a limit; nobody is told by default. */
+  readonly limitReached?: LimitWatch
 }
 
 // Phases.

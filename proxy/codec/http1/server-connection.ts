@@ -1,6 +1,7 @@
 import { Timer, type TimerWheel } from '../../base/timer-wheel.ts'
 import { atTurnEnd, type TurnEnd } from '../../base/turn.ts'
 import { NO_FIELDS } from '../../message/fields.ts'
+import type { LimitWatch } from '../../message/limit-watch.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import type { Protocol, RequestAcceptor, ServerSession } from '../../message/session.ts'
 import type { Transport } from '../transport.ts'
@@ -30,6 +31,8 @@ export interface Http1ServerOptions {
   readonly halfClose?: boolean
   /** The connection is gone. */
   readonly onClosed?: (session: Http1ServerConnection) => void
+  /** The caller reached a limit; nobody is told by default. */
+  readonly limitReached?: LimitWatch
   /** The codec itself turned input away, for metrics and logs. */
   readonly onRefused?: (reason: Reason) => void
 }

@@ -1,4 +1,5 @@
 import { type Deadline, Timer } from '../../base/timer-wheel.ts'
+import { type LimitWatch, UNWATCHED } from '../../message/limit-watch.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import type { Transport, TransportUser } from '../transport.ts'
 import { DEFAULT_WINDOW, ENHANCE_YOUR_CALM, ERROR_NAMES, NO_ERROR } from './constants.ts'
@@ -38,6 +39,7 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   opened = 0
 
   protected readonly options: Http2Options
+  protected readonly limitReached: LimitWatch
   protected readonly streams = new StreamTable()
   /** Why the connection ended or is ending; null while it is well. */
   protected failure: Reason | null = null
@@ -60,6 +62,7 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   protected constructor(transport: Transport, options: Http2Options) {
     this.transport = transport
     this.options = options
+    this.limitReached = options.limitReached ?? UNWATCHED
     this.#idleTimer = new Timer(this, DEADLINE_IDLE)
     this.#headTimer = new Timer(this, DEADLINE_HEAD)
     transport.user = this

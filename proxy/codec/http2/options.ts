@@ -1,4 +1,5 @@
 import type { TimerWheel } from '../../base/timer-wheel.ts'
+import type { LimitWatch } from '../../message/limit-watch.ts'
 
 /** Limits and timing of a connection, either role. */
 export interface Http2Options {
@@ -17,6 +18,8 @@ export interface Http2Options {
   readonly idleMs: number
   /** Time for the peer's preface, and for a header block to be complete, in milliseconds. */
   readonly headMs: number
+  /** The peer reached a limit; nobody is told by default. */
+  readonly limitReached?: LimitWatch
 }
 
 /** Bytes a stream may send before any are passed on; grows while they leave promptly. */

@@ -126,6 +126,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.#last = id
     if (id > this.#lastOffered) return
     if (this.streams.size >= this.#maxStreams) {
+      this.limitReached('limits.streams')
       this.resetClosed(id, REFUSED_STREAM)
       return
     }

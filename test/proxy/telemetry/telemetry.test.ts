@@ -33,8 +33,10 @@ function filled(t: Teardown, processMetrics = false): Telemetry {
   listener.tlsFailures.count('no-certificate')
   listener.connectionsRefused.count('limit')
   listener.protocolErrors.count('PROTOCOL_ERROR')
+  listener.limits.count('limits.headBytes')
   listener.localReplies.count('no-route')
   telemetry.upstream('app').retries = 3
+  telemetry.upstream('app').limits.count('http2.glitches')
   const endpoint = telemetry.endpoint('app', '127.0.0.1:8080')
   endpoint.requests = 9
   endpoint.checksFailed = 1
