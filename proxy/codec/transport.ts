@@ -15,6 +15,11 @@ export interface TransportUser {
   closed(error: Error | null): void
 }
 
+/** What Node keeps behind a socket: bytes it was given to write, and those of them that wait for the kernel. */
+interface Written {
+  readonly _handle?: { readonly bytesWritten?: number; readonly writeQueueSize: number } | null
+}
+
 /** Size a connection's output buffer starts with and returns to, in bytes. */
 const INITIAL_SIZE = 4096
 /** Outputs up to this size are copied out exactly; the buffer behind larger ones is handed to the socket. */
@@ -39,6 +44,8 @@ export class Transport implements TurnEnd {
   length = 0
   /** True while the peer reads too slowly for more body bytes to be worth gathering. */
   congested = false
+  /** Writes that the kernel has taken to the last byte; does not move while the peer does not read. */
+  flushes = 0
   /** True from the first of `end`, `destroy` and the socket's own close on. */
   closing = false
   #dirty = false
@@ -66,6 +73,16 @@ export class Transport implements TurnEnd {
   /** Bytes of output that the kernel has not taken yet. */
   get unsent(): number {
     return this.length + this.socket.writableLength
+  }
+
+  /**
+   * Grows whenever the kernel takes output, also in the middle of a large write. Looks behind the socket for that, as
+   * Node's own socket timeout does; where there is nothing to see, whole writes count.
+   */
+  get taken(): number {
+    const { _handle: handle } = this.socket as unknown as Written
+    if (handle?.bytesWritten === undefined) return this.socket.bytesWritten - this.socket.writableLength
+    return handle.bytesWritten - handle.writeQueueSize
   }
 
   /** Starts reading. Sockets made with `onread` never emit data: they call `received` themselves. */
@@ -130,9 +147,10 @@ export class Transport implements TurnEnd {
     socket.write(length === buffer.length ? buffer : buffer.subarray(0, length))
     if (socket.writableLength !== 0) {
       this.buffer = EMPTY
-    } else if (buffer.length > FLUSH_AT) {
-      // The kernel took all of it: the buffer is ours again, and more than the next turn is likely to need.
-      this.#letGo()
+    } else {
+      // The kernel took all of it: the buffer is ours again, and perhaps more than the next turn is likely to need.
+      this.flushes += 1
+      if (buffer.length > FLUSH_AT) this.#letGo()
     }
     if (socket.writableLength > CONGESTED_AT) this.congested = true
   }
@@ -168,6 +186,7 @@ export class Transport implements TurnEnd {
 
   readonly #written = (error?: Error | null): void => {
     this.#writing = false
+    this.flushes += 1
     // After an error nobody says who still holds it.
     if (this.#lent !== null && error == null) returnBuffer(this.#lent)
     this.#lent = null

@@ -299,6 +299,15 @@ export const reasons = {
     true,
     'the request did not arrive in time',
   ),
+  writeTimeout: new Reason(
+    'write-timeout',
+    downstream,
+    499,
+    1,
+    CANCEL,
+    false,
+    'the caller did not take the response in time',
+  ),
   idleTimeout: new Reason(
     'idle-timeout',
     downstream,

@@ -4,7 +4,6 @@ import { ConnectionCore } from './connection-core.ts'
 import {
   COMPRESSION_ERROR,
   CONTINUATION,
-  ENHANCE_YOUR_CALM,
   FLAG_ACK,
   FLAG_END_HEADERS,
   FLAG_END_STREAM,
@@ -25,28 +24,29 @@ import {
 } from './constants.ts'
 import { type FrameHandler, FrameReader, SETTINGS_FIRST } from './frame/frame-reader.ts'
 import { writePingAck, writeSettingsAck } from './frame/frame-writer.ts'
+import { glitches } from './glitches.ts'
 import { HeadDecoder } from './head-decoder.ts'
 import { HeaderBlock } from './header-block.ts'
 import type { Http2Options } from './options.ts'
 import { PeerSettings } from './settings.ts'
 import type { Http2Stream } from './stream.ts'
-import { CLOSED, mayReceive } from './stream-state.ts'
-
-/** Settings in one frame: there are not that many. */
-const MAX_SETTINGS = 32
+import { CLOSED, mayReceive, maySend } from './stream-state.ts'
 
 /** What both roles do with the frames that come in (RFC 9113 §6). */
 export abstract class Http2Connection extends ConnectionCore implements FrameHandler {
   protected readonly peer = new PeerSettings()
   protected readonly decoder: HeadDecoder
   protected readonly reader: FrameReader
+  /** The peer has seen our SETTINGS (RFC 9113 §6.5.3). */
+  protected settingsAcknowledged = false
   readonly #block: HeaderBlock
+  #emptyData = 0
 
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
-    this.decoder = new HeadDecoder(4096, options.maxHeadBytes, options.maxFields)
+    this.decoder = new HeadDecoder(4096, options.maxHeadBytes, options.maxFields, options.maxCookies)
     this.reader = new FrameReader(this)
-    this.#block = new HeaderBlock(options.maxHeadBytes * 2)
+    this.#block = new HeaderBlock(options.maxHeadBytes * 2, this.limits.continuations)
   }
 
   /** True in the client role: the peer is a server. */
@@ -66,6 +66,11 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   read(chunk: Buffer): void {
     this.activity = true
     this.reader.read(chunk, 0, chunk.length)
+    if (this.reader.unfinished !== null) this.watchProgress()
+  }
+
+  get unfinishedFrame(): Buffer | null {
+    return this.reader.unfinished
   }
 
   protected stopReading(): void {
@@ -81,11 +86,10 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     to: number,
     end: boolean,
   ): void {
-    if (flow > this.receiveWindow) {
+    if (!this.window.take(flow, this.transport)) {
       this.frameError(FLOW_CONTROL_ERROR, 'more DATA than the connection window allows')
       return
     }
-    this.receiveWindow -= flow
     const bytes = to - from
     const stream = this.streams.get(id)
     if (stream === undefined || !mayReceive(stream.state)) {
@@ -125,12 +129,23 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
         return
       }
     } else if (bytes === 0 && flow <= padding) {
-      this.glitch(1)
+      this.#emptyDataFrame()
       if (this.failure !== null) return
     }
     if (stream.receiver !== null) stream.receiver.data(chunk, from, to, end)
     else stream.credit(bytes)
     if (end && stream.state === CLOSED) this.forget(stream)
+  }
+
+  /**
+   * DATA without a byte of body and without an end costs no window. Each stream and each piece of body that has been
+   * passed on excuses one, for clients that flush often. Small frames with bytes need no such limit: however many wait,
+   * they take up no more than their bytes (BodyQueue), which the windows bound.
+   */
+  #emptyDataFrame(): void {
+    this.#emptyData += 1
+    if (this.#emptyData > this.limits.emptyData + this.opened + this.passedOn)
+      this.calmDown('http2.emptyData', 'DATA frames without data')
   }
 
   #dataOnClosed(id: number, stream: Http2Stream | undefined, flow: number): void {
@@ -139,8 +154,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     } else if (stream !== undefined) {
       this.streamError(stream, STREAM_CLOSED, 'DATA after END_STREAM')
     } else if (flow > 0) {
-      if (this.mayHaveCrossed(id)) this.glitch(0.1)
-      else this.resetClosed(id, STREAM_CLOSED)
+      if (this.mayHaveCrossed(id)) this.glitch(glitches.crossed)
+      else this.resetClosed(id, STREAM_CLOSED, glitches.closedStream)
     }
   }
 
@@ -181,7 +196,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
         break
       default:
         // Unknown types are ignored (RFC 9113 §5.5), but not for ever.
-        this.glitch(0.2)
+        this.glitch(glitches.unknown)
     }
   }
 
@@ -201,7 +216,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
 
   /** HEADERS on a stream that is no more. */
   protected headersOnClosed(id: number): void {
-    if (this.mayHaveCrossed(id)) this.glitch(0.1)
+    if (this.mayHaveCrossed(id)) this.glitch(glitches.crossed)
     else if (this.wasPassedOver(id)) this.frameError(PROTOCOL_ERROR, `stream ${id} comes after a higher one`)
     else this.frameError(STREAM_CLOSED, `HEADERS on stream ${id}, which is over`)
   }
@@ -211,8 +226,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       return this.frameError(PROTOCOL_ERROR, `CONTINUATION on stream ${id} without HEADERS before it`)
     }
     const block = this.#block
-    const code = block.append(chunk, from, to)
-    if (code !== NO_ERROR) return this.frameError(code, block.problem)
+    if (block.append(chunk, from, to) !== NO_ERROR) return this.calmDown(block.limit, block.problem)
     if ((flags & FLAG_END_HEADERS) === 0) return
     this.reader.continuing = 0
     this.headArrived()
@@ -232,7 +246,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     } else if (!mayReceive(stream.state)) {
       this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
     } else if (fields === null) {
-      this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+      this.badBlock(stream)
     } else if (!end) {
       this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
     } else {
@@ -244,6 +258,12 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       if (stream.receiver !== null) stream.receiver.trailers(fields)
       if (stream.state === CLOSED) this.forget(stream)
     }
+  }
+
+  /** A stream error for a header block that cannot be used. */
+  protected badBlock(stream: Http2Stream): void {
+    if (this.decoder.tooLarge !== '') this.limitReached(this.decoder.limit)
+    this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
   }
 
   /** The state of header compression is lost, and the connection with it (RFC 9113 §4.3). */
@@ -263,7 +283,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       problem = `stream ${id} depends on itself`
     }
     // Priorities themselves are not acted upon (RFC 9113 §5.3.2).
-    if (code === NO_ERROR) return this.glitch(0.2)
+    if (code === NO_ERROR) return this.glitch(glitches.priority)
     const stream = this.streams.get(id)
     if (stream === undefined) this.frameError(code, problem)
     else this.streamError(stream, code, problem)
@@ -274,14 +294,13 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (id === 0 || this.isIdle(id))
       return this.frameError(PROTOCOL_ERROR, `RST_STREAM on stream ${id}, which is idle`)
     const stream = this.streams.get(id)
-    if (stream !== undefined) {
-      stream.state = CLOSED
-      this.forget(stream)
-      stream.abort(this.resetReason(chunk.readUInt32BE(from)))
-      // A server may refuse what we ask of it as often as we ask.
-      if (this.isClient) return
-    }
-    this.glitch(1)
+    if (stream === undefined) return this.glitch(glitches.lateReset)
+    const answered = !maySend(stream.state)
+    stream.state = CLOSED
+    this.forget(stream)
+    stream.abort(this.resetReason(chunk.readUInt32BE(from)))
+    // A server may refuse what we ask of it as often as we ask.
+    if (!this.isClient) this.glitch(answered ? glitches.lateReset : glitches.reset)
   }
 
   #settings(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
@@ -295,38 +314,28 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     }
     if ((flags & FLAG_ACK) !== 0) {
       if (length !== 0) this.frameError(FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload')
-      else this.glitch(0.02)
+      else {
+        this.settingsAcknowledged = true
+        this.glitch(glitches.acknowledgement)
+      }
       return
     }
     if (length % 6 !== 0)
       return this.frameError(FRAME_SIZE_ERROR, 'SETTINGS is not a multiple of 6 bytes long')
-    if (length > MAX_SETTINGS * 6)
-      return this.frameError(ENHANCE_YOUR_CALM, `more than ${MAX_SETTINGS} settings in one frame`)
+    if (length > this.limits.settings * 6)
+      return this.calmDown('http2.settings', `more than ${this.limits.settings} settings in one frame`)
     const before = this.peer.initialWindow
     const code = this.peer.read(chunk, from, to, this.isClient)
     if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)
     this.encoder.maxFrameSize = this.peer.maxFrameSize
     this.encoder.setPeerTableSize(this.peer.headerTableSize)
-    if (!this.#shiftWindows(this.peer.initialWindow - before)) return
+    if (!this.shiftWindows(this.peer.initialWindow - before)) return
     writeSettingsAck(this.transport)
-    this.glitch(1)
+    this.answered()
+    this.glitch(glitches.settings)
     if (this.failure !== null) return
     this.settingsReceived()
     this.pump()
-  }
-
-  /** A new initial window shifts the window of every open stream (RFC 9113 §6.9.2). */
-  #shiftWindows(delta: number): boolean {
-    if (delta === 0) return true
-    for (const stream of this.streams.all()) {
-      stream.sendWindow += delta
-      if (stream.sendWindow > MAX_WINDOW) {
-        this.frameError(FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE makes a window overflow')
-        return false
-      }
-      if (stream.waiting !== null) this.whenReady(stream)
-    }
-    return true
   }
 
   #ping(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
@@ -334,11 +343,12 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (to - from !== 8) return this.frameError(FRAME_SIZE_ERROR, 'PING is not 8 bytes long')
     if ((flags & FLAG_ACK) !== 0) {
       this.pingAcknowledged()
-      return this.glitch(0.02)
+      return this.glitch(glitches.acknowledgement)
     }
-    // The answers to a peer that pings without reading would pile up here.
-    this.glitch(this.transport.congested ? 1 : 0.02)
-    if (this.failure === null) writePingAck(this.transport, chunk, from)
+    this.glitch(glitches.ping)
+    if (this.failure !== null) return
+    writePingAck(this.transport, chunk, from)
+    this.answered()
   }
 
   #windowUpdate(id: number, chunk: Buffer, from: number, to: number): void {

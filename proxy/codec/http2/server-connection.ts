@@ -5,7 +5,6 @@ import type { RequestAcceptor, ServerSession } from '../../message/session.ts'
 import type { Transport } from '../transport.ts'
 import { Http2Connection } from './connection.ts'
 import {
-  ENHANCE_YOUR_CALM,
   ERROR_NAMES,
   MAX_WINDOW,
   NO_ERROR,
@@ -17,18 +16,22 @@ import {
   SETTINGS_MAX_HEADER_LIST_SIZE,
 } from './constants.ts'
 import { writeGoaway, writePing, writeSettings } from './frame/frame-writer.ts'
+import { glitches } from './glitches.ts'
 import { REQUEST } from './head-builder.ts'
+import { DEFAULT_LIMITS, type Http2ServerLimits } from './limits.ts'
 import type { Http2Options } from './options.ts'
 import { Http2Stream } from './stream.ts'
-import { receivedEnd } from './stream-state.ts'
+import { CLOSED, mayReceive, maySend, receivedEnd } from './stream-state.ts'
+import { TurnShare } from './turn-share.ts'
 
 export interface Http2ServerOptions extends Http2Options {
   /** SETTINGS_MAX_CONCURRENT_STREAMS: more are refused. */
   readonly maxStreams: number
+  readonly limits?: Partial<Http2ServerLimits>
 }
 
-/** Answers that a peer may leave unread while it asks for more, in bytes. */
-const MAX_UNREAD = 4 * 1024 * 1024
+/** Stream ids end at 2^31-1; a client is sent to another connection well before. */
+const LAST_STREAM_ID = MAX_WINDOW - 2_000_000
 
 /** Hears of the connection's end. */
 export interface ServerSessionOwner {
@@ -40,17 +43,25 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
   protected readonly isClient = false
   protected readonly protocolReason = reasons.badRequest
   protected readonly closedReason = reasons.downstreamClosed
+  protected readonly floodReason = reasons.flood
   protected readonly lateReason = reasons.requestTimeout
+  protected readonly lateLimit = 'timeouts.head'
+  protected readonly stalledReason = reasons.writeTimeout
 
   readonly #acceptor: RequestAcceptor
   readonly #owner: ServerSessionOwner
   readonly #maxStreams: number
+  readonly #share: TurnShare
+  readonly #headBytesHeld: number
+  readonly #unread: number
   #prefaceRead = 0
   #last = 0
   // The last streams that were passed over lie between these two.
   #gapFrom = 0
   #gapTo = 0
-  #draining = false
+  // Why we drain, and how we put it to the client; null while we do not.
+  #draining: Reason | null = null
+  #drainWords = ''
   #lastOffered = MAX_WINDOW
 
   /** `transport` is fresh: no byte of the client's preface has been read from it. */
@@ -64,6 +75,10 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.#acceptor = acceptor
     this.#owner = owner
     this.#maxStreams = options.maxStreams
+    const { streamsPerTurn, headBytesHeld, unread } = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#share = new TurnShare(transport, streamsPerTurn)
+    this.#headBytesHeld = headBytesHeld
+    this.#unread = unread
     writeSettings(transport, [
       SETTINGS_MAX_CONCURRENT_STREAMS,
       options.maxStreams,
@@ -72,11 +87,15 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       SETTINGS_MAX_HEADER_LIST_SIZE,
       options.maxHeadBytes,
     ])
-    this.openWindow()
+    this.window.open(transport)
   }
 
   override read(chunk: Buffer): void {
     this.activity = true
+    if (this.#share.holding) {
+      this.#share.hold(chunk, 0)
+      return
+    }
     let from = 0
     if (this.#prefaceRead < PREFACE.length) {
       while (from < chunk.length && this.#prefaceRead < PREFACE.length) {
@@ -89,7 +108,17 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       }
       if (this.#prefaceRead < PREFACE.length) return
     }
-    this.reader.read(chunk, from, chunk.length)
+    this.reader.paused = false
+    const at = this.reader.read(chunk, from, chunk.length)
+    if (at < chunk.length) {
+      this.limitReached('http2.streamsPerTurn')
+      this.#share.hold(chunk, at)
+    } else if (this.reader.unfinished !== null) this.watchProgress()
+  }
+
+  protected override stopReading(): void {
+    super.stopReading()
+    this.#share.stop()
   }
 
   protected lastProcessed(): number {
@@ -124,16 +153,24 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       this.#gapTo = id
     }
     this.#last = id
+    if (this.#share.begin()) this.reader.paused = true
     if (id > this.#lastOffered) return
+    if (id > LAST_STREAM_ID) this.#drain(reasons.draining, 'the stream ids of this connection are used up')
+    // A stream that we reset counts no longer: `abort` has told the exchange within the same call, which has cancelled
+    // the work upstream before it returned (CVE-2025-8671 was work that went on uncounted).
     if (this.streams.size >= this.#maxStreams) {
       this.limitReached('limits.streams')
-      this.resetClosed(id, REFUSED_STREAM)
+      this.resetClosed(
+        id,
+        REFUSED_STREAM,
+        this.settingsAcknowledged ? glitches.refused : glitches.earlyRefused,
+      )
       return
     }
     // The heads of answers wait for no window: those to a peer that asks without reading would pile up here. One that
     // reads has at most as many on their way as it may have streams.
-    if (this.transport.congested && this.transport.unsent > MAX_UNREAD) {
-      this.fail(ENHANCE_YOUR_CALM, reasons.flood.with('it asks and does not read the answers'))
+    if (this.transport.congested && this.transport.unsent > this.#unread) {
+      this.calmDown('http2.unread', 'it asks and does not read the answers')
       return
     }
     if (head === null) {
@@ -141,27 +178,35 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       return
     }
     const stream = new Http2Stream(this, id, this.peer.initialWindow, this.options.streamWindow)
+    stream.request = head
     stream.headReceived = true
     stream.expected = head.contentLength
     if (end) {
       stream.state = receivedEnd(stream.state)
       if (head.contentLength > 0) {
-        this.resetClosed(id, PROTOCOL_ERROR)
+        this.resetClosed(id, PROTOCOL_ERROR, glitches.streamError)
         return
       }
     }
-    this.streams.add(stream)
+    if (!this.holdHead(stream, this.decoder.size, this.#headBytesHeld)) {
+      this.limitReached('http2.headBytesHeld')
+      this.resetClosed(id, REFUSED_STREAM, glitches.headsHeld)
+      return
+    }
+    this.add(stream)
     this.#acceptor.request(stream, head, end)
   }
 
   /** Answers a request whose head cannot be used. */
   #refuse(id: number, end: boolean): void {
-    this.glitch(1)
+    this.glitch(glitches.badHead)
     if (this.failure !== null) return
     if (this.decoder.tooLarge === '') {
       this.writeReset(id, PROTOCOL_ERROR)
+      this.answered()
       return
     }
+    this.limitReached(this.decoder.limit)
     const fields = Fields.of({ 'content-length': '0', 'x-pillion-reason': reasons.headTooLarge.code })
     this.encoder.write(this.transport, id, Head.response(reasons.headTooLarge.status, fields), null, true)
     if (!end) this.writeReset(id, NO_ERROR)
@@ -182,35 +227,89 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
    * seen it, the final one.
    */
   drain(): void {
-    if (this.#draining || this.failure !== null) return
-    this.#draining = true
-    writeGoaway(this.transport, MAX_WINDOW, NO_ERROR, reasons.draining.sentence)
+    this.#drain(reasons.draining, reasons.draining.sentence)
+  }
+
+  protected part(why: string): void {
+    this.#drain(reasons.flood, why)
+  }
+
+  #drain(reason: Reason, why: string): void {
+    if (this.#draining !== null || this.failure !== null) return
+    this.#draining = reason
+    this.#drainWords = why
+    writeGoaway(this.transport, MAX_WINDOW, NO_ERROR, why)
     writePing(this.transport)
   }
 
   protected pingAcknowledged(): void {
-    if (!this.#draining || this.#lastOffered !== MAX_WINDOW) return
+    if (this.#draining === null || this.#lastOffered !== MAX_WINDOW) return
     this.#lastOffered = this.#last
-    writeGoaway(this.transport, this.#last, NO_ERROR, reasons.draining.sentence)
+    writeGoaway(this.transport, this.#last, NO_ERROR, this.#drainWords)
     this.streamsEnded()
   }
 
   protected streamsEnded(): void {
     if (
-      this.#draining &&
+      this.#draining !== null &&
       this.#lastOffered !== MAX_WINDOW &&
       this.streams.size === 0 &&
       this.failure === null
     ) {
-      this.failure = reasons.draining
+      this.failure = this.#draining
       this.stopReading()
       this.finish()
     }
   }
 
+  // Progress
+
+  bodyOverdue(stream: Http2Stream): void {
+    this.limitReached('timeouts.body')
+    this.#giveUp(stream, reasons.requestTimeout.with(`no 1 KiB of its body in ${this.options.bodyMs} ms`))
+  }
+
+  /** The caller is at fault when its request is what we wait for. */
+  streamOverdue(stream: Http2Stream): void {
+    this.limitReached('timeouts.stream')
+    const reason =
+      mayReceive(stream.state) && stream.hasDeadlineForBody ? reasons.requestTimeout : reasons.timeout
+    this.#giveUp(stream, reason.with(`nothing moved for ${this.options.streamMs} ms`))
+  }
+
+  /** Ends a stream in time, with an answer if none has begun. */
+  #giveUp(stream: Http2Stream, reason: Reason): void {
+    const request = stream.request
+    if (!maySend(stream.state)) {
+      // It has its answer: the rest of the request is not wanted (RFC 9113 §8.1).
+      this.sendReset(stream, NO_ERROR)
+    } else if (stream.responded || request === null) {
+      this.sendReset(stream, reason.http2)
+    } else {
+      this.encoder.write(this.transport, stream.id, lateResponse(request, reason), null, true)
+      if (mayReceive(stream.state)) this.writeReset(stream.id, NO_ERROR)
+      stream.state = CLOSED
+      this.forget(stream)
+    }
+    stream.abort(reason)
+  }
+
   protected connectionClosed(reason: Reason): void {
     this.#owner.sessionClosed(this, reason)
   }
+}
+
+/** gRPC callers get a status in a response without body ("Responses" of gRPC over HTTP/2). */
+function lateResponse(request: Head, reason: Reason): Head {
+  const { code, status, grpcStatus } = reason
+  if (!request.grpc)
+    return Head.response(status, Fields.of({ 'content-length': '0', 'x-pillion-reason': code }))
+  const fields = {
+    'grpc-status': String(grpcStatus),
+    'grpc-message': String(reason),
+    'x-pillion-reason': code,
+  }
+  return Head.response(200, Fields.of({ 'content-type': 'application/grpc', ...fields }))
 }
 
 // A reset by the caller, passed on upstream with the caller's own code.

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CONNECTION_WINDOW } from '../../../../proxy/codec/http2/options.ts'
 import { Fields } from '../../../../proxy/message/fields.ts'
 import { Head } from '../../../../proxy/message/head.ts'
 import { reasons } from '../../../../proxy/message/reason.ts'
@@ -37,7 +38,7 @@ t.test('the connection begins with preface and settings, and waits for the serve
   t.equal(sent.toString('latin1', 0, 24), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
   t.strictSame(bench.coder.read(sent.subarray(24)), [
     settings({ 2: 0, 4: 65536, 6: 65536 }),
-    windowUpdate(0, 4 * 1024 * 1024 - 65535),
+    windowUpdate(0, CONNECTION_WINDOW - 65535),
   ])
   t.equal(bench.connection.capacity, 0)
   bench.send(settings({ 3: 7 }))
@@ -173,7 +174,7 @@ t.test('GOAWAY: streams above the last one were not processed, the others go on'
   t.equal(bench.events.filter((event) => event === 'retired').length, 1)
   bench.send(data(5, 'late'), headers(7, OK), windowUpdate(5, 1), rstStream(7, 'CANCEL'))
   t.equal(bench.transport.closing, false, 'late frames of theirs are ignored')
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
   bench.send(headers(1, OK, END_STREAM), headers(3, OK), data(3, 'x', END_STREAM))
   t.equal(responses[1]?.body, 'x')
   t.equal(bench.transport.closing, false, 'their requests have not ended')
@@ -277,7 +278,7 @@ t.test('cancelling a request resets its stream, with the reason’s code', async
   t.strictSame(response.heads, [])
   t.strictSame(response.resets, [])
   t.equal(bench.connection.active, 0)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('a head that waits behind the table stays in order with bodies', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CONNECTION_WINDOW } from '../../../../proxy/codec/http2/options.ts'
 import { Head } from '../../../../proxy/message/head.ts'
 import {
   data,
@@ -149,7 +150,7 @@ for (const { name, frames, code, stream, request } of cases) {
       t.strictSame(sent, [rstStream(1, code)])
       bench.send(headers(3, OK, END_STREAM))
       t.equal(second.response.ended, true)
-      t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+      t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
     } else {
       t.match(sent, [{ type: 'GOAWAY', code, last: 0 }])
       t.match(second.response.resets, [{ code: 'upstream-protocol' }])

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CONNECTION_WINDOW } from '../../../../proxy/codec/http2/options.ts'
 import { Added } from '../../../../proxy/message/added.ts'
 import { Fields } from '../../../../proxy/message/fields.ts'
 import { Head } from '../../../../proxy/message/head.ts'
@@ -175,7 +176,7 @@ t.test('content-length is held against the DATA that comes', async (t) => {
     t.strictSame(bench.take(), [rstStream(1, 'PROTOCOL_ERROR')], name)
     t.match(bench.accepted[0]?.resets, [{ code: 'bad-request' }])
     t.equal(bench.accepted[0]?.ended, false)
-    t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+    t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
   }
   const bench = new ServerBench()
   bench.send(headers(1, sized), data(1, 'abc', false, 7), data(1, 'de', END_STREAM))
@@ -235,9 +236,9 @@ t.test('a response that ends before its request', async (t) => {
   t.equal(accepted?.body, 'abcdef')
   t.equal(accepted?.ended, true)
   t.equal(bench.connection.active, 0)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024 - 6, 'its bytes are still the receiver’s')
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW - 6, 'its bytes are still the receiver’s')
   accepted?.stream.credit(6)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('nothing is sent and nobody is told behind an end', async (t) => {
@@ -255,7 +256,7 @@ t.test('nothing is sent and nobody is told behind an end', async (t) => {
   bench.expect()
   t.equal(accepted?.body, 'abc')
   t.strictSame(accepted?.resets, [])
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('a caller that resets is passed on with its code', async (t) => {
@@ -278,7 +279,7 @@ t.test('a head that is too large is answered 431', async (t) => {
   bench.send(data(3, 'late', END_STREAM))
   bench.expect()
   t.equal(bench.accepted.length, 0)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('a head in HEADERS and CONTINUATION, padded and with a priority', async (t) => {
