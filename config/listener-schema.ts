@@ -1,3 +1,4 @@
+import { listenerHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { routeSchema } from './route-schema.ts'
 import { isPathPattern } from './values.ts'
@@ -92,7 +93,14 @@ export const listenerSchema = kind.mapping({
         .prefault('64KiB')
         .describe('Size of a request head, all headers together.'),
       fields: kind.wholeNumber(1, 10_000).prefault(100).describe('Headers of one request.'),
+      cookies: kind
+        .wholeNumber(1, 10_000)
+        .prefault(200)
+        .describe(
+          'Cookie headers of one HTTP/2 request, which do not count among `fields`: browsers send a header per cookie.',
+        ),
     })
     .prefault({})
     .describe('Limits in number and size.'),
+  http2: listenerHttp2Schema.prefault({}).describe('Limits of its HTTP/2 connections.'),
 })

@@ -50,6 +50,7 @@ function resolveListener(listener: ListenerDocument): to.ListenerConfig {
     routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`)),
     timeouts,
     limits: { ...limits, streams: limits.streams ?? (exposed ? 100 : 1024) },
+    http2: { ...listener.http2, ...resolveWindows(listener.http2) },
   }
 }
 
@@ -117,6 +118,19 @@ function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: stri
     outlier: upstream.outlier ?? null,
     limits: upstream.limits,
     timeouts: { connect: timeouts.connect, idle: timeouts.idle ?? null },
+    http2: { ...upstream.http2, ...resolveWindows(upstream.http2) },
+  }
+}
+
+/** A stalled stream holds `maxWindow`; a connection has room for some of them. */
+function resolveWindows(
+  http2: UpstreamDocument['http2'],
+): Pick<to.Http2Config, 'maxWindow' | 'maxConnectionWindow'> {
+  const maxWindow = http2.maxWindow ?? Math.max(1024 ** 2, http2.window)
+  const most = Math.min(4 * maxWindow, 2 ** 31 - 1)
+  return {
+    maxWindow,
+    maxConnectionWindow: http2.maxConnectionWindow ?? Math.max(most, http2.connectionWindow),
   }
 }
 

@@ -72,6 +72,7 @@ export interface ListenerConfig {
   readonly routes: readonly RouteConfig[]
   readonly timeouts: ListenerTimeouts
   readonly limits: ListenerLimits
+  readonly http2: ListenerHttp2Config
 }
 
 /** A rule holds when each of its conditions that is not `null` holds. */
@@ -104,6 +105,41 @@ export interface ListenerLimits {
   readonly headBytes: number
   /** Fields of one request head. */
   readonly fields: number
+  /** Cookie fields of one request head; they do not count among `fields`. */
+  readonly cookies: number
+}
+
+/** Limits of an HTTP/2 connection; windows in bytes. */
+export interface Http2Config {
+  /** Flood budget of a connection. */
+  readonly glitches: number
+  /** What comes back to it each second. */
+  readonly glitchRefill: number
+  /** CONTINUATION frames of one header block. */
+  readonly continuations: number
+  /** Settings in one frame. */
+  readonly settings: number
+  /** Answers that wait for a peer which does not read. */
+  readonly controlFrames: number
+  /** Empty DATA frames that nothing excuses. */
+  readonly emptyData: number
+  /** WINDOW_UPDATE frames for each DATA frame sent. */
+  readonly windowUpdates: number
+  readonly window: number
+  /** At least `window`. */
+  readonly maxWindow: number
+  readonly connectionWindow: number
+  /** At least `connectionWindow`. */
+  readonly maxConnectionWindow: number
+}
+
+export interface ListenerHttp2Config extends Http2Config {
+  /** Streams begun in one turn of the event loop. */
+  readonly streamsPerTurn: number
+  /** Header bytes of all open streams of a connection. */
+  readonly headBytesHeld: number
+  /** Bytes of output that a caller leaves unread while it asks for more. */
+  readonly unread: number
 }
 
 export interface RouteConfig {
@@ -188,6 +224,7 @@ export interface UpstreamConfig {
   readonly outlier: OutlierConfig | null
   readonly limits: UpstreamLimits
   readonly timeouts: UpstreamTimeouts
+  readonly http2: Http2Config
 }
 
 export interface EndpointConfig {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { upstreamHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { listWords } from './problems.ts'
 import { isHostName, isPath, parseStatusRange } from './values.ts'
@@ -197,6 +198,7 @@ export const upstreamSchema = kind.mapping({
     })
     .prefault({})
     .describe('Limits in time for its connections.'),
+  http2: upstreamHttp2Schema.prefault({}).describe('Limits of its HTTP/2 connections.'),
 })
 
 export const upstreamsSchema = z.record(kind.name('a name'), upstreamSchema, {

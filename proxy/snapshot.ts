@@ -91,6 +91,8 @@ function buildListener(
       maxStreams: config.limits.streams,
       maxHeadBytes: config.limits.headBytes,
       maxFields: config.limits.fields,
+      maxCookies: config.limits.cookies,
+      http2: config.http2,
       headMs: config.timeouts.head,
       idleMs: config.timeouts.idle,
     },

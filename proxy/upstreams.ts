@@ -55,8 +55,15 @@ export function buildUpstream(
         connectMs,
         timers,
         session: (transport, protocol, owner) =>
-          createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle, (limit) =>
-            stats.limits.count(limit),
+          createClientSession(
+            transport,
+            protocol,
+            owner,
+            timers,
+            connectMs,
+            config.timeouts.idle,
+            config.http2,
+            (limit) => stats.limits.count(limit),
           ),
         limits,
         stats: endpointStats[i],

@@ -1,7 +1,7 @@
 import type { TimerWheel } from '../base/timer-wheel.ts'
 import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS } from '../codec/http1/limits.ts'
 import { Http1ServerConnection } from '../codec/http1/server-connection.ts'
-import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
+import type { Http2ServerLimits, Http2Windows } from '../codec/http2/limits.ts'
 import { Http2ServerConnection } from '../codec/http2/server-connection.ts'
 import type { Transport } from '../codec/transport.ts'
 import type { LimitWatch } from '../message/limit-watch.ts'
@@ -14,6 +14,8 @@ export interface ServerSessionOptions {
   readonly maxStreams: number
   readonly maxHeadBytes: number
   readonly maxFields: number
+  readonly maxCookies: number
+  readonly http2: Http2ServerLimits & Http2Windows
   readonly headMs: number
   readonly idleMs: number
 }
@@ -38,11 +40,14 @@ export function createServerSession(
       transport,
       {
         timers: options.timers,
-        streamWindow: STREAM_WINDOW,
-        maxStreamWindow: MAX_STREAM_WINDOW,
-        connectionWindow: CONNECTION_WINDOW,
+        streamWindow: options.http2.window,
+        maxStreamWindow: options.http2.maxWindow,
+        connectionWindow: options.http2.connectionWindow,
+        maxConnectionWindow: options.http2.maxConnectionWindow,
         maxHeadBytes: options.maxHeadBytes,
         maxFields: options.maxFields,
+        maxCookies: options.maxCookies,
+        limits: options.http2,
         idleMs: options.idleMs,
         headMs: options.headMs,
         maxStreams: options.maxStreams,

@@ -2,7 +2,7 @@ import type { TimerWheel } from '../base/timer-wheel.ts'
 import { Http1ClientConnection } from '../codec/http1/client-connection.ts'
 import { DEFAULT_CLIENT_TIMEOUTS } from '../codec/http1/limits.ts'
 import { Http2ClientConnection } from '../codec/http2/client-connection.ts'
-import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
+import type { Http2Limits, Http2Windows } from '../codec/http2/limits.ts'
 import type { Transport } from '../codec/transport.ts'
 import type { LimitWatch } from '../message/limit-watch.ts'
 import type { ClientSession, ClientSessionOwner, Protocol } from '../message/session.ts'
@@ -23,6 +23,7 @@ export function createClientSession(
   timers: TimerWheel,
   connectMs: number,
   idleMs: number | null,
+  http2: Http2Limits & Http2Windows,
   limitReached: LimitWatch,
 ): ClientSession {
   if (protocol === 'http1') {
@@ -37,11 +38,13 @@ export function createClientSession(
     transport,
     {
       timers,
-      streamWindow: STREAM_WINDOW,
-      maxStreamWindow: MAX_STREAM_WINDOW,
-      connectionWindow: CONNECTION_WINDOW,
+      streamWindow: http2.window,
+      maxStreamWindow: http2.maxWindow,
+      connectionWindow: http2.connectionWindow,
+      maxConnectionWindow: http2.maxConnectionWindow,
       maxHeadBytes: MAX_HEAD_BYTES,
       maxFields: MAX_FIELDS,
+      limits: http2,
       idleMs: idleMs ?? HTTP2_IDLE_MS,
       headMs: connectMs,
       maxStreams: MAX_STREAMS,
