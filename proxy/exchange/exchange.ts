@@ -10,13 +10,13 @@ import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
-import { Attempt } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
-import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry } from './try-again.ts'
+import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Tries of one request, whatever the reasons. */
@@ -122,26 +122,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.#try(cluster.balancer.pick(NONE_TRIED))
   }
 
-  /** Sends the request, as far as it has come, to `endpoint`, or to the next that can take it. */
   #try(endpoint: Endpoint | null): void {
-    const cluster = this.cluster as Cluster
-    while (endpoint !== null) {
-      this.attempts += 1
-      const attempt = new Attempt(this, endpoint, cluster.pools[endpoint.index])
-      this.attempt = attempt
-      cluster.endpointStats[endpoint.index].requests += 1
-      const perTry = (this.verdict.target as RouteTarget).retry?.perTryTimeout ?? null
-      if (perTry !== null) attempt.limit(this.context.timers, perTry)
-      const refusal = attempt.begin()
-      if (refusal === null) return
-      attempt.release()
-      this.attempt = null
-      this.reason = refusal
-      if (refusal.is(reasons.overflow)) cluster.stats.overflow += 1
-      endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(this, endpoint)
-    }
-    if (this.reason === null) cluster.stats.noHealthy += 1
-    this.#answer(this.reason ?? reasons.noHealthyUpstream.with(cluster.name))
+    const refusal = tryAt(this, endpoint)
+    if (refusal !== null) this.#answer(refusal)
   }
 
   /** The attempt has its stream: sends head, and what of the body is there. */
@@ -260,7 +243,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const next = nextEndpoint(this, attempt.endpoint)
     if (next === null || !spendRetry(this)) return false
     ;(this.cluster as Cluster).stats.retries += 1
-    this.#settle(attempt, true)
+    attempt.settle(true)
     if (!end || !this.requestEnded) attempt.cancel(DISCARDED)
     this.#try(next)
     return true
@@ -278,7 +261,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.reason = reason
     // A request that cannot be sent as it is says nothing of the endpoint, good or bad.
     if (reason.is(reasons.badRequest)) attempt.release()
-    else this.#settle(attempt, !reason.is(reasons.goaway))
+    else attempt.settle(!reason.is(reasons.goaway))
     if (this.committed) {
       this.#breakOff(reason)
       return
@@ -316,7 +299,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   tryOverdue(attempt: Attempt): void {
     if (attempt !== this.attempt || this.committed) return
     const reason = reasons.timeout.with('no response to this try in time')
-    this.#settle(attempt, true)
+    attempt.settle(true)
     attempt.cancel(reason)
     this.attemptFailed(attempt, reason)
   }
@@ -327,7 +310,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const reason = reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`)
     const { attempt } = this
     if (attempt !== null) {
-      this.#settle(attempt, attempt.stream !== null)
+      attempt.settle(attempt.stream !== null)
       attempt.cancel(reason)
     }
     this.#answer(reason)
@@ -367,17 +350,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
 
   #complete(): void {
     const attempt = this.attempt
-    if (attempt !== null) this.#settle(attempt, this.status >= 500)
+    if (attempt !== null) attempt.settle(this.status >= 500)
     this.#record(this.status)
-  }
-
-  /** The endpoint has done its part, well or not. */
-  #settle(attempt: Attempt, failed: boolean): void {
-    if (attempt.released) return
-    attempt.release()
-    const cluster = this.cluster as Cluster
-    if (failed) cluster.endpointStats[attempt.endpoint.index].failures += 1
-    if (cluster.outlier !== null) cluster.outlier.record(attempt.endpoint, failed)
   }
 
   #record(status: number): void {
