@@ -90,7 +90,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     const stream = this.streams.get(id)
     if (stream === undefined || !mayReceive(stream.state)) {
       this.credit(bytes + padding)
-      this.#dataOnClosed(id, stream, flow)
+      // Behind the first piece of a frame, which has been judged, come pieces without a share in the windows.
+      if (flow > 0 || bytes === 0) this.#dataOnClosed(id, stream)
       return
     }
     if (flow > stream.receiveWindow) {
@@ -133,14 +134,16 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (end && stream.state === CLOSED) this.forget(stream)
   }
 
-  #dataOnClosed(id: number, stream: Http2Stream | undefined, flow: number): void {
+  /** DATA on a stream that is not open for it (RFC 9113 §6.1). */
+  #dataOnClosed(id: number, stream: Http2Stream | undefined): void {
     if (id === 0 || this.isIdle(id)) {
       this.frameError(PROTOCOL_ERROR, `DATA on stream ${id}, which is not open`)
     } else if (stream !== undefined) {
       this.streamError(stream, STREAM_CLOSED, 'DATA after END_STREAM')
-    } else if (flow > 0) {
-      if (this.mayHaveCrossed(id)) this.glitch(0.1)
-      else this.resetClosed(id, STREAM_CLOSED)
+    } else if (this.mayHaveCrossed(id)) {
+      this.glitch(0.1)
+    } else {
+      this.resetClosed(id, STREAM_CLOSED)
     }
   }
 
