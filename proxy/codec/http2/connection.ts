@@ -28,7 +28,7 @@ import { writePingAck, writeSettingsAck } from './frame/frame-writer.ts'
 import { HeadDecoder } from './head-decoder.ts'
 import { HeaderBlock } from './header-block.ts'
 import type { Http2Options } from './options.ts'
-import { PeerSettings } from './settings.ts'
+import { OwnSettings, PeerSettings } from './settings.ts'
 import type { Http2Stream } from './stream.ts'
 import { CLOSED, mayReceive } from './stream-state.ts'
 
@@ -38,13 +38,15 @@ const MAX_SETTINGS = 32
 /** What both roles do with the frames that come in (RFC 9113 §6). */
 export abstract class Http2Connection extends ConnectionCore implements FrameHandler {
   protected readonly peer = new PeerSettings()
+  protected readonly own: OwnSettings
   protected readonly decoder: HeadDecoder
   protected readonly reader: FrameReader
   readonly #block: HeaderBlock
 
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
-    this.decoder = new HeadDecoder(4096, options.maxHeadBytes, options.maxFields)
+    this.own = new OwnSettings(options)
+    this.decoder = new HeadDecoder(this.own.headerTableSize, options.maxHeadBytes, options.maxFields)
     this.reader = new FrameReader(this)
     this.#block = new HeaderBlock(options.maxHeadBytes * 2)
   }
@@ -298,7 +300,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     }
     if ((flags & FLAG_ACK) !== 0) {
       if (length !== 0) this.frameError(FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload')
-      else this.glitch(0.02)
+      else this.#settingsAcknowledged()
       return
     }
     if (length % 6 !== 0)
@@ -309,6 +311,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     const code = this.peer.read(chunk, from, to, this.isClient)
     if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)
     this.encoder.maxFrameSize = this.peer.maxFrameSize
+    // Both when it went down and up again: the smallest has to be told to the peer's decoder (RFC 7541 §4.2).
+    this.encoder.setPeerTableSize(this.peer.lowestHeaderTableSize)
     this.encoder.setPeerTableSize(this.peer.headerTableSize)
     if (!this.#shiftWindows(this.peer.initialWindow - before)) return
     writeSettingsAck(this.transport)
@@ -316,6 +320,17 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (this.failure !== null) return
     this.settingsReceived()
     this.pump()
+  }
+
+  /** The peer knows our settings: what they take from it holds from now on (RFC 9113 §6.5.3). */
+  #settingsAcknowledged(): void {
+    const before = this.own.streamWindow
+    if (this.own.acknowledge()) {
+      this.decoder.setTableSize(this.own.headerTableSize)
+      const less = before - this.own.streamWindow
+      if (less > 0) for (const stream of this.streams.all()) stream.shrinkReceiveWindow(less)
+    }
+    this.glitch(0.02)
   }
 
   /** A new initial window shifts the window of every open stream (RFC 9113 §6.9.2). */

@@ -12,9 +12,7 @@ import {
   PREFACE,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
-  SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_CONCURRENT_STREAMS,
-  SETTINGS_MAX_HEADER_LIST_SIZE,
 } from './constants.ts'
 import { writeGoaway, writePing, writeSettings } from './frame/frame-writer.ts'
 import { REQUEST } from './head-builder.ts'
@@ -64,14 +62,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.#acceptor = acceptor
     this.#owner = owner
     this.#maxStreams = options.maxStreams
-    writeSettings(transport, [
-      SETTINGS_MAX_CONCURRENT_STREAMS,
-      options.maxStreams,
-      SETTINGS_INITIAL_WINDOW_SIZE,
-      options.streamWindow,
-      SETTINGS_MAX_HEADER_LIST_SIZE,
-      options.maxHeadBytes,
-    ])
+    writeSettings(transport, [SETTINGS_MAX_CONCURRENT_STREAMS, options.maxStreams, ...this.own.entries()])
     this.openWindow()
   }
 
@@ -140,7 +131,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       this.#refuse(id, end)
       return
     }
-    const stream = new Http2Stream(this, id, this.peer.initialWindow, this.options.streamWindow)
+    const stream = new Http2Stream(this, id, this.peer.initialWindow, this.own.streamWindow)
     stream.headReceived = true
     stream.expected = head.contentLength
     if (end) {
