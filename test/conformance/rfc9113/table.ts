@@ -41,6 +41,8 @@ export interface Case {
   readonly also?: (t: Test, end: End) => void
 }
 
+/** What whoever works on a stream is told when the peer breaks the protocol. */
+const REASONS: Record<Role, string> = { server: 'bad-request', client: 'upstream-protocol' }
 const ROLES: readonly Role[] = ['server', 'client']
 
 /** Runs the cases of one section of an RFC, each in every role it is for. */
@@ -66,8 +68,15 @@ function run(t: Test, role: Role, { state, options, frames, outcome, also }: Cas
     before.some(({ type }) => type === 'GOAWAY' || type === 'RST_STREAM'),
     'all is well up to the last frame',
   )
+  const told = end.first?.resets.length ?? 0
+  const complete = end.first?.ended === true
   end.send(...list.slice(-1))
   const last = end.take()
+  if (outcome.is !== 'sends') {
+    for (const reason of end.first?.resets.slice(told) ?? [])
+      t.match(reason, { code: REASONS[role], unprocessed: role === 'server' })
+    t.equal(end.first?.ended === true, complete, 'nothing broken looks complete')
+  }
   if (outcome.is === 'connection') connectionFails(t, end, last, outcome.code)
   else if (outcome.is === 'stream') streamFails(t, end, last, outcome)
   else {
