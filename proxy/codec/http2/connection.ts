@@ -238,6 +238,9 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
     } else if (fields === null) {
       this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+    } else if (stream.tunnel !== '') {
+      // RFC 9113 §8.5: a tunnel is made of DATA frames only.
+      this.streamError(stream, PROTOCOL_ERROR, 'HEADERS in a tunnel')
     } else if (!end) {
       this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
     } else {
@@ -314,6 +317,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     // Both when it went down and up again: the smallest has to be told to the peer's decoder (RFC 7541 §4.2).
     this.encoder.setPeerTableSize(this.peer.lowestHeaderTableSize)
     this.encoder.setPeerTableSize(this.peer.headerTableSize)
+    this.extendedConnect = this.isClient && this.peer.connectProtocol
     if (!this.#shiftWindows(this.peer.initialWindow - before)) return
     writeSettingsAck(this.transport)
     this.glitch(1)

@@ -12,6 +12,7 @@ import {
   PREFACE,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
+  SETTINGS_ENABLE_CONNECT_PROTOCOL,
   SETTINGS_MAX_CONCURRENT_STREAMS,
 } from './constants.ts'
 import { writeGoaway, writePing, writeSettings } from './frame/frame-writer.ts'
@@ -62,7 +63,13 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.#acceptor = acceptor
     this.#owner = owner
     this.#maxStreams = options.maxStreams
-    writeSettings(transport, [SETTINGS_MAX_CONCURRENT_STREAMS, options.maxStreams, ...this.own.entries()])
+    writeSettings(transport, [
+      SETTINGS_MAX_CONCURRENT_STREAMS,
+      options.maxStreams,
+      SETTINGS_ENABLE_CONNECT_PROTOCOL,
+      1,
+      ...this.own.entries(),
+    ])
     this.openWindow()
   }
 
@@ -134,6 +141,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     const stream = new Http2Stream(this, id, this.peer.initialWindow, this.own.streamWindow)
     stream.headReceived = true
     stream.expected = head.contentLength
+    stream.tunnel = head.tunnel
     if (end) {
       stream.state = receivedEnd(stream.state)
       if (head.contentLength > 0) {

@@ -28,6 +28,7 @@ const MAX_CONCURRENT_STREAMS = 3
 const INITIAL_WINDOW_SIZE = 4
 const MAX_FRAME_SIZE = 5
 const MAX_HEADER_LIST_SIZE = 6
+const ENABLE_CONNECT_PROTOCOL = 8
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const acknowledged = sends(settingsAck())
@@ -121,6 +122,20 @@ section('RFC 9113 §6.5.2: values', [
     rule: 'settings that are not known are ignored',
     frames: [ordered([0, 1], [99, 2 ** 32 - 1], [0xffff, 0])],
     outcome: acknowledged,
+  },
+])
+
+section('RFC 8441 §3: ENABLE_CONNECT_PROTOCOL', [
+  {
+    rule: '0, then 1',
+    frames: [ordered([ENABLE_CONNECT_PROTOCOL, 0], [ENABLE_CONNECT_PROTOCOL, 1])],
+    outcome: acknowledged,
+  },
+  { rule: '2', frames: [settings({ [ENABLE_CONNECT_PROTOCOL]: 2 })], outcome: protocolError },
+  {
+    rule: '1, and taken back',
+    frames: [settings({ [ENABLE_CONNECT_PROTOCOL]: 1 }), settings({ [ENABLE_CONNECT_PROTOCOL]: 0 })],
+    outcome: protocolError,
   },
 ])
 
@@ -485,6 +500,7 @@ t.test(
       settings({
         1: 1000,
         [MAX_CONCURRENT_STREAMS]: 100,
+        [ENABLE_CONNECT_PROTOCOL]: 1,
         [INITIAL_WINDOW_SIZE]: 65536,
         [MAX_HEADER_LIST_SIZE]: 65536,
       }),

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Fields } from '../../../proxy/message/fields.ts'
-import { Head } from '../../../proxy/message/head.ts'
+import { Head, TUNNEL_CONNECT } from '../../../proxy/message/head.ts'
 import {
   data,
   END_STREAM,
@@ -438,7 +438,7 @@ t.test('RFC 9113 §8.2.2, §8.3: what our end writes is well formed', async (t) 
     ':authority',
     'x-a',
   ])
-  end.request(Head.request('CONNECT', '', 'a.test:1', ''), false)
+  end.request(Head.tunnel(TUNNEL_CONNECT, '', 'a.test:1', ''), false)
   const connect = end.take().find(({ type }) => type === 'HEADERS')
   t.strictSame(connect?.type === 'HEADERS' ? connect.fields.map(([name]) => name) : [], [
     ':method',

@@ -20,8 +20,10 @@ import { ServerBench } from '../../../support/http2-bench.ts'
 
 const BASE = { ':method': 'GET', ':scheme': 'https', ':path': '/', ':authority': 'a.test' }
 
-function without(name: string): Pairs {
-  return Object.entries(BASE).filter(([key]) => key !== name)
+const EXTENDED = { ...BASE, ':method': 'CONNECT', ':protocol': 'websocket' }
+
+function without(name: string, fields: Readonly<Record<string, string>> = BASE): Pairs {
+  return Object.entries(fields).filter(([key]) => key !== name)
 }
 
 t.test('a request becomes a head', async (t) => {
@@ -68,13 +70,21 @@ const malformed: Record<string, FieldsOf> = {
   'an empty :scheme': { ...BASE, ':scheme': '' },
   'a path in :authority': { ...BASE, ':authority': 'a.test/x' },
   'a space in :authority': { ...BASE, ':authority': 'a test' },
-  'a :protocol that was not negotiated': { ...BASE, ':method': 'CONNECT', ':protocol': 'websocket' },
+  'a :protocol without CONNECT': { ...BASE, ':protocol': 'websocket' },
+  'a :protocol that is no token': { ...EXTENDED, ':protocol': 'web socket' },
+  'an empty :protocol': { ...EXTENDED, ':protocol': '' },
+  'extended CONNECT without :path': without(':path', EXTENDED),
+  'extended CONNECT without :scheme': without(':scheme', EXTENDED),
+  'extended CONNECT without :authority': without(':authority', EXTENDED),
+  'extended CONNECT with content-length': { ...EXTENDED, 'content-length': '0' },
   'LF in :path': { ...BASE, ':path': '/\n' },
   'a malformed content-length behind a good one': [
     ...Object.entries(BASE),
     ['content-length', 'x'],
     ['content-length', '0'],
   ] as Pairs,
+  'CONNECT without a port': { ':method': 'CONNECT', ':authority': 'a' },
+  'CONNECT with content-length': { ':method': 'CONNECT', ':authority': 'a:1', 'content-length': '0' },
 }
 
 t.test('a malformed request is a stream error', async (t) => {
