@@ -82,6 +82,12 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     this.streamsEnded()
   }
 
+  /** Whatever ends the connection, whoever owns it must not count on it any more. */
+  protected override finish(): void {
+    this.#retire()
+    super.finish()
+  }
+
   protected lastProcessed(): number {
     return 0
   }
