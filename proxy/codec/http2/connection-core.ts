@@ -25,6 +25,8 @@ export abstract class ConnectionCore extends ConnectionLife {
   readonly encoder = new HeadEncoder()
   /** What we may still send on the connection, in bytes. */
   sendWindow = DEFAULT_WINDOW
+  /** The peer takes extended CONNECT. */
+  extendedConnect = false
   /** Streams there have been. */
   opened = 0
   /** Pieces of body that came and have been passed on. */
@@ -36,6 +38,7 @@ export abstract class ConnectionCore extends ConnectionLife {
   readonly #resets = new ResetHistory()
   #dataFrames = 0
   #windowUpdates = 0
+  #emptyData = 0
   // Answers to the peer that have gathered since the transport's last completed write.
   #answers = 0
   #answersSince = 0
@@ -140,6 +143,17 @@ export abstract class ConnectionCore extends ConnectionLife {
     this.#answers += 1
     if (this.#answers > this.limits.controlFrames)
       this.calmDown('http2.controlFrames', 'answers to its PING, SETTINGS and errors that it does not read')
+  }
+
+  /**
+   * DATA without a byte of body and without an end costs no window. Each stream and each piece of body that has been
+   * passed on excuses one, for clients that flush often. Small frames with bytes need no such limit: however many wait,
+   * they take up no more than their bytes (BodyQueue), which the windows bound.
+   */
+  protected emptyData(): void {
+    this.#emptyData += 1
+    if (this.#emptyData > this.limits.emptyData + this.opened + this.passedOn)
+      this.calmDown('http2.emptyData', 'DATA frames without data')
   }
 
   // Flow control, outwards

@@ -28,23 +28,25 @@ import { glitches } from './glitches.ts'
 import { HeadDecoder } from './head-decoder.ts'
 import { HeaderBlock } from './header-block.ts'
 import type { Http2Options } from './options.ts'
-import { PeerSettings } from './settings.ts'
+import { OwnSettings, PeerSettings } from './settings.ts'
 import type { Http2Stream } from './stream.ts'
 import { CLOSED, mayReceive, maySend } from './stream-state.ts'
 
 /** What both roles do with the frames that come in (RFC 9113 §6). */
 export abstract class Http2Connection extends ConnectionCore implements FrameHandler {
   protected readonly peer = new PeerSettings()
+  protected readonly own: OwnSettings
   protected readonly decoder: HeadDecoder
   protected readonly reader: FrameReader
   /** The peer has seen our SETTINGS (RFC 9113 §6.5.3). */
   protected settingsAcknowledged = false
   readonly #block: HeaderBlock
-  #emptyData = 0
 
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
-    this.decoder = new HeadDecoder(4096, options.maxHeadBytes, options.maxFields, options.maxCookies)
+    this.own = new OwnSettings(options)
+    const { maxHeadBytes, maxFields, maxCookies } = options
+    this.decoder = new HeadDecoder(this.own.headerTableSize, maxHeadBytes, maxFields, maxCookies)
     this.reader = new FrameReader(this)
     this.#block = new HeaderBlock(options.maxHeadBytes * 2, this.limits.continuations)
   }
@@ -94,7 +96,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     const stream = this.streams.get(id)
     if (stream === undefined || !mayReceive(stream.state)) {
       this.credit(bytes + padding)
-      this.#dataOnClosed(id, stream, flow)
+      // Behind the first piece of a frame, which has been judged, come pieces without a share in the windows.
+      if (flow > 0 || bytes === 0) this.#dataOnClosed(id, stream)
       return
     }
     if (flow > stream.receiveWindow) {
@@ -129,7 +132,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
         return
       }
     } else if (bytes === 0 && flow <= padding) {
-      this.#emptyDataFrame()
+      this.emptyData()
       if (this.failure !== null) return
     }
     if (stream.receiver !== null) stream.receiver.data(chunk, from, to, end)
@@ -137,25 +140,16 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (end && stream.state === CLOSED) this.forget(stream)
   }
 
-  /**
-   * DATA without a byte of body and without an end costs no window. Each stream and each piece of body that has been
-   * passed on excuses one, for clients that flush often. Small frames with bytes need no such limit: however many wait,
-   * they take up no more than their bytes (BodyQueue), which the windows bound.
-   */
-  #emptyDataFrame(): void {
-    this.#emptyData += 1
-    if (this.#emptyData > this.limits.emptyData + this.opened + this.passedOn)
-      this.calmDown('http2.emptyData', 'DATA frames without data')
-  }
-
-  #dataOnClosed(id: number, stream: Http2Stream | undefined, flow: number): void {
+  /** DATA on a stream that is not open for it (RFC 9113 §6.1). */
+  #dataOnClosed(id: number, stream: Http2Stream | undefined): void {
     if (id === 0 || this.isIdle(id)) {
       this.frameError(PROTOCOL_ERROR, `DATA on stream ${id}, which is not open`)
     } else if (stream !== undefined) {
       this.streamError(stream, STREAM_CLOSED, 'DATA after END_STREAM')
-    } else if (flow > 0) {
-      if (this.mayHaveCrossed(id)) this.glitch(glitches.crossed)
-      else this.resetClosed(id, STREAM_CLOSED, glitches.closedStream)
+    } else if (this.mayHaveCrossed(id)) {
+      this.glitch(glitches.crossed)
+    } else {
+      this.resetClosed(id, STREAM_CLOSED, glitches.closedStream)
     }
   }
 
@@ -247,6 +241,9 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
     } else if (fields === null) {
       this.badBlock(stream)
+    } else if (stream.tunnel !== '') {
+      // RFC 9113 §8.5: a tunnel is made of DATA frames only.
+      this.streamError(stream, PROTOCOL_ERROR, 'HEADERS in a tunnel')
     } else if (!end) {
       this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
     } else {
@@ -314,10 +311,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     }
     if ((flags & FLAG_ACK) !== 0) {
       if (length !== 0) this.frameError(FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload')
-      else {
-        this.settingsAcknowledged = true
-        this.glitch(glitches.acknowledgement)
-      }
+      else this.#settingsAcknowledged()
       return
     }
     if (length % 6 !== 0)
@@ -328,7 +322,10 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     const code = this.peer.read(chunk, from, to, this.isClient)
     if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)
     this.encoder.maxFrameSize = this.peer.maxFrameSize
+    // Both when it went down and up again: the smallest has to be told to the peer's decoder (RFC 7541 §4.2).
+    this.encoder.setPeerTableSize(this.peer.lowestHeaderTableSize)
     this.encoder.setPeerTableSize(this.peer.headerTableSize)
+    this.extendedConnect = this.isClient && this.peer.connectProtocol
     if (!this.shiftWindows(this.peer.initialWindow - before)) return
     writeSettingsAck(this.transport)
     this.answered()
@@ -336,6 +333,18 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (this.failure !== null) return
     this.settingsReceived()
     this.pump()
+  }
+
+  /** The peer knows our settings: what they take from it holds from now on (RFC 9113 §6.5.3). */
+  #settingsAcknowledged(): void {
+    const before = this.own.streamWindow
+    if (this.own.acknowledge()) {
+      this.settingsAcknowledged = true
+      this.decoder.setTableSize(this.own.headerTableSize)
+      const less = before - this.own.streamWindow
+      if (less > 0) for (const stream of this.streams.all()) stream.shrinkReceiveWindow(less)
+    }
+    this.glitch(glitches.acknowledgement)
   }
 
   #ping(flags: number, id: number, chunk: Buffer, from: number, to: number): void {

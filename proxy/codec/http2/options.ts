@@ -15,6 +15,8 @@ export interface Http2Options {
   readonly maxConnectionWindow?: number
   /** Size of one head, in bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
   readonly maxHeadBytes: number
+  /** Dynamic table that the peer may use to compress its heads (SETTINGS_HEADER_TABLE_SIZE), in bytes; 4096 by default. */
+  readonly headerTableSize?: number
   /** Fields of one head. */
   readonly maxFields: number
   /** Cookie fields of one head, which do not count among the others: browsers send a cookie in crumbs. 200 by default. */

@@ -1,7 +1,7 @@
 import type { Added } from '../../message/added.ts'
 import type { Fields } from '../../message/fields.ts'
-import type { Head } from '../../message/head.ts'
-import type { Reason } from '../../message/reason.ts'
+import { type Head, TUNNEL_CONNECT } from '../../message/head.ts'
+import { type Reason, reasons } from '../../message/reason.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
 import { BodyQueue } from '../body-queue.ts'
 import type { ConnectionCore } from './connection-core.ts'
@@ -51,6 +51,9 @@ export class Http2Stream implements MessageStream {
   /** What the connection's sweep saw last; null until it has seen the stream. */
   seen: Progress | null = null
 
+  /** `Head.tunnel` of the request, "" for an ordinary one and for one whose tunnel was refused. */
+  tunnel = ''
+
   /** Bytes that wait for a window or the socket, null while nothing waits. */
   waiting: BodyQueue | null = null
   waitingEnd = false
@@ -74,10 +77,22 @@ export class Http2Stream implements MessageStream {
   head(head: Head, added: Added | null, end: boolean): void {
     if (!maySend(this.state)) return
     const connection = this.connection
+    if (head.tunnel !== '' && head.status === 0) {
+      if (head.tunnel !== TUNNEL_CONNECT && !connection.extendedConnect) return this.#noTunnel()
+      this.tunnel = head.tunnel
+    }
     connection.encoder.write(connection.transport, this.id, head, added, end)
     if (head.method === 'HEAD') this.bodiless = true
     else if (head.status >= 200) this.responded = true
     if (end) this.#ended()
+  }
+
+  /** The peer has not said that it takes extended CONNECT (RFC 8441 §3). Nothing was written: its id is passed over. */
+  #noTunnel(): void {
+    const receiver = this.receiver
+    this.release()
+    this.connection.forget(this)
+    receiver?.reset(reasons.tunnelUnsupported)
   }
 
   data(chunk: Buffer, from: number, to: number, end: boolean): void {
@@ -178,7 +193,7 @@ export class Http2Stream implements MessageStream {
   /** A body that a deadline may be set to: a call or a tunnel may be silent for as long as it likes. */
   get hasDeadlineForBody(): boolean {
     const request = this.request
-    return request !== null && !request.grpc && request.method !== 'CONNECT'
+    return request !== null && !request.grpc && this.tunnel === ''
   }
 
   // What comes in: MessageSource.
@@ -196,6 +211,12 @@ export class Http2Stream implements MessageStream {
   restore(bytes: number): void {
     this.unannounced += bytes
     if (this.unannounced * 2 >= this.windowSize) this.connection.restoreWindow(this)
+  }
+
+  /** The window that the stream started with turned out to be `bytes` smaller; it may fall below zero. */
+  shrinkReceiveWindow(bytes: number): void {
+    this.receiveWindow -= bytes
+    this.windowSize -= bytes
   }
 
   cancel(reason: Reason): void {
