@@ -97,7 +97,9 @@ export class ProgressSweep implements Deadline {
     if (this.#stopped) return
     const streams = connection.openStreams()
     for (let i = 0; i < streams.length; i++) this.#lookAt(streams[i], now)
-    if (streams.length > 0 || this.#frame !== null) this.#arm()
+    // Responses may be complete and still wait for the socket.
+    const unsent = this.#limits.writeMs > 0 && connection.transport.unsent > 0
+    if (streams.length > 0 || this.#frame !== null || unsent) this.#arm()
   }
 
   #lookAtFrame(frame: Buffer | null, now: number): void {

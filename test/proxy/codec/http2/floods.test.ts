@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap'
 import { MAX_WINDOW } from '../../../../proxy/codec/http2/constants.ts'
 import { type Glitch, glitches } from '../../../../proxy/codec/http2/glitches.ts'
+import { Fields } from '../../../../proxy/message/fields.ts'
 import { Head } from '../../../../proxy/message/head.ts'
+import { reasons } from '../../../../proxy/message/reason.ts'
 import {
   data,
   END_STREAM,
@@ -221,6 +223,18 @@ t.test('settings beyond 32 in one frame', async (t) => {
   bench.send(many(33))
   t.match(bench.take(), [{ type: 'GOAWAY', code: 'ENHANCE_YOUR_CALM', debug: /more than 32 settings/ }])
   t.strictSame(bench.limits, ['http2.settings'])
+})
+
+t.test('a table of 4 GiB for our heads: no more than 4 KiB of it is used', async (t) => {
+  const bench = new ClientBench()
+  bench.send(settings({ 1: 2 ** 32 - 1 }))
+  bench.expect(settingsAck())
+  // The bench's decoder throws at a table larger than 4 KiB.
+  for (let i = 0; i < 200; i++) {
+    const fields = Fields.of({ 'x-a': `${i % 100}`.padEnd(1000, 'x') })
+    bench.request(Head.request('GET', 'http', 'a', '/', fields)).stream.cancel(reasons.downstreamReset)
+  }
+  t.equal(bench.take().filter((frame) => frame.type === 'HEADERS').length, 200)
 })
 
 t.test('windows that swing under many streams are paid by the stream', async (t) => {
