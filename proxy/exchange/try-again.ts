@@ -39,9 +39,10 @@ function isAlwaysSafe(exchange: Exchange, reason: Reason): boolean {
  */
 export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
   const cluster = exchange.cluster as Cluster
+  const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
   while (endpoint !== null) {
     exchange.attempts += 1
-    const attempt = new Attempt(exchange, endpoint, cluster.pools[endpoint.index])
+    const attempt = new Attempt(exchange, endpoint, pools[endpoint.index])
     exchange.attempt = attempt
     cluster.endpointStats[endpoint.index].requests += 1
     const perTry = exchange.verdict.target?.retry?.perTryTimeout ?? null
