@@ -186,6 +186,19 @@ t.test('a gRPC call whose endpoint dies within the response gets its status', as
   t.equal(down.credited, 11)
 })
 
+t.test('over HTTP/1 it is cut off like any other: a status in trailers might not arrive', async (t) => {
+  const bench = new ExchangeBench({ protocol: 'http1' })
+  const down = bench.request(GRPC)
+  const [up] = bench.upstream as [FakeStream]
+  up.receiver?.head(OK, null, false)
+  up.receive('abc')
+  up.receiver?.reset(reasons.upstreamClosed)
+  t.equal(down.fields, null)
+  t.match(down.cancels, [{ code: 'upstream-closed' }])
+  t.match(bench.records, [{ code: 200, grpcStatus: 14 }])
+  t.strictSame(bench.held, NOTHING_HELD)
+})
+
 t.test('gRPC status is recorded from head or trailers', async (t) => {
   for (const trailersOnly of [false, true]) {
     const bench = new ExchangeBench()
