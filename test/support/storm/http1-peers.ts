@@ -226,7 +226,7 @@ export class Http1Endpoint extends Http1Peer {
         const exchange = storm.exchangeAt(first.split(' ')[1] as string)
         if (this.#try !== null) throw new Error(`a request before the reply to the last: ${first}`)
         const plan = draw.reply(storm.weather, exchange.plan)
-        const attempt = exchange.arrived(plan, this.#requests > 0)
+        const attempt = exchange.arrived(plan, this.#requests > 0, !socket.writable)
         this.#requests += 1
         this.#try = attempt
         this.#reply(attempt)

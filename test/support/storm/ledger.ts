@@ -37,8 +37,12 @@ export class Try implements MessageWatch {
   /** Over HTTP/1, on a connection that had carried another request. */
   readonly reused: boolean
 
-  constructor(exchange: Exchange, plan: ReplyPlan, reused: boolean) {
+  /** It came on a connection that its endpoint had closed already: the keep-alive race. */
+  readonly late: boolean
+
+  constructor(exchange: Exchange, plan: ReplyPlan, reused: boolean, late: boolean) {
     this.reused = reused
+    this.late = late
     this.exchange = exchange
     this.plan = plan
     serials += 2
@@ -231,17 +235,22 @@ export class Exchange {
   }
 
   /** The request has reached an endpoint, maybe again. */
-  arrived(plan: ReplyPlan, reused: boolean): Try {
-    const again = new Try(this, plan, reused)
+  arrived(plan: ReplyPlan, reused: boolean, late: boolean): Try {
+    const again = new Try(this, plan, reused, late)
     for (const earlier of this.tries) {
       if (!again.idempotent) this.wrong('a request that is not idempotent reached an endpoint twice')
-      else if (this.plan.route === 'plain' && (this.plan.grpc || earlier.answered || !earlier.reused))
+      else if (this.plan.route === 'plain' && !again.late && !earlier.late && !raced(this, earlier))
         this.wrong('tried again without being allowed to')
     }
     if (this.tries.length >= MOST_TRIES) this.wrong('tried too often')
     this.tries.push(again)
     return again
   }
+}
+
+/** A connection that had been used before ended without a word: what is idempotent may be sent again. */
+function raced({ plan }: Exchange, { answered, reused }: Try): boolean {
+  return !plan.grpc && !answered && reused
 }
 
 /** What an endpoint says in its reply. */
