@@ -175,6 +175,8 @@ export abstract class Http2Peer {
   calmDown(): void {
     this.socket.resume()
     for (const stream of this.streams.values()) stream.stalled = false
+    // What is left must come to its end in time.
+    if (!this.closed && this.#shrinking.length === 0) this.#changeWindow(500_000)
   }
 
   #changeWindow(window: number): void {

@@ -83,11 +83,12 @@ async function checkClosed(storm: Storm): Promise<void> {
   const { proxy } = storm
   const idle = proxy.open().length
   const { timers } = proxy.clock
-  if (timers.armed > idle + 1) storm.wrong(`${timers.armed} deadlines for ${idle} idle connections`)
+  if (timers.armed > idle + 1)
+    storm.wrong(`${timers.armed} deadlines for ${idle} idle connections: ${proxy.deadlines().join(', ')}`)
   for (const caller of storm.callers) caller.socket.destroy()
   for (const { cluster } of proxy.snapshot.upstreams.values())
     for (const pool of cluster.pools) pool.close(reasons.draining)
   await storm.settle(2500)
   if (proxy.open().length > 0) storm.wrong(`${proxy.open().length} connections are left`)
-  if (timers.armed > 0) storm.wrong(`${timers.armed} deadlines are left`)
+  if (timers.armed > 0) storm.wrong(`deadlines are left: ${proxy.deadlines().join(', ')}`)
 }

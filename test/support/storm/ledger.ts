@@ -18,9 +18,6 @@ export interface MessageWatch {
 /** Three as the route says, and some that were always safe. */
 const MOST_TRIES = 6
 
-/** The number of a message: requests are even, their replies odd and distinct. */
-let serials = 0
-
 /** One try as its endpoint sees it. */
 export class Try implements MessageWatch {
   readonly exchange: Exchange
@@ -45,8 +42,8 @@ export class Try implements MessageWatch {
     this.late = late
     this.exchange = exchange
     this.plan = plan
-    serials += 2
-    this.serial = serials + 1
+    // Every message has a number of its own, that of a request being its exchange's.
+    this.serial = 100_000 + exchange.id * 10 + exchange.tries.length
     this.idempotent = exchange.plan.grpc || exchange.plan.method !== 'POST'
   }
 

@@ -1,6 +1,7 @@
 import { parseConfig } from '../../../config/load.ts'
 import { reportDefects } from '../../../proxy/base/defects.ts'
 import { SeededRandom } from '../../../proxy/base/random.ts'
+import type { Timer } from '../../../proxy/base/timer-wheel.ts'
 import { Transport } from '../../../proxy/codec/transport.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import type { Runtime } from '../../../proxy/runtime.ts'
@@ -20,6 +21,7 @@ export class WatchedProxy {
   readonly defects: unknown[] = []
   /** Requests that reached an exchange. */
   requests = 0
+  readonly #armed = new Set<Timer>()
   readonly #runtime: Runtime
   readonly #restore: () => void
 
@@ -52,6 +54,14 @@ export class WatchedProxy {
 
   #watch(): () => void {
     const proxy = this
+    const { timers } = this.clock
+    const { arm } = timers
+    timers.arm = (timer, ms) => {
+      proxy.#armed.add(timer)
+      arm.call(timers, timer, ms)
+      if (proxy.#armed.size < 1000) return
+      for (const each of proxy.#armed) if (each.due < 0) proxy.#armed.delete(each)
+    }
     const { start } = Transport.prototype
     const { connected } = EndpointPool.prototype
     const { request } = CallerContext.prototype
@@ -72,6 +82,13 @@ export class WatchedProxy {
       EndpointPool.prototype.connected = connected
       CallerContext.prototype.request = request
     }
+  }
+
+  /** Who waits for a deadline. */
+  deadlines(): string[] {
+    return [...this.#armed]
+      .filter(({ due }) => due >= 0)
+      .map(({ owner, kind }) => `${owner.constructor.name} ${kind}`)
   }
 
   async listen(): Promise<void> {
