@@ -219,7 +219,7 @@ export class Http1Endpoint extends Http1Peer {
 
   constructor(storm: Storm, socket: MemorySocket, draw: Draw) {
     super(storm, socket)
-    this.#patient = draw.chance(0.5)
+    this.#patient = storm.weather.cuts === 0 || draw.chance(0.5)
     this.reader = new Http1Reader(
       true,
       (first, fields) => {
@@ -244,7 +244,8 @@ export class Http1Endpoint extends Http1Peer {
   #reply(attempt: Try): void {
     const { plan, exchange, serial } = attempt
     const fields = replyFields(attempt)
-    if (plan.persistence === 'close') fields.push(['connection', 'close'])
+    if (plan.persistence === 'close' || (plan.bodiless && plan.persistence === 'delimit'))
+      fields.push(['connection', 'close'])
     // Without a length the end of the connection would be the end of the body.
     this.#empty = !plan.bodiless && !plan.declared && plan.persistence !== 'delimit'
     const sent = plan.declared ? { ...plan, trailers: false } : plan

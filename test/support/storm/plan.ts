@@ -54,18 +54,42 @@ export interface ReplyPlan extends MessagePlan {
   readonly bodiless: boolean
 }
 
-/** How likely peers are to misbehave: 0 is calm. */
+/** How likely peers are to do what makes others' work hard; most of it is wrong. */
 export interface Weather {
+  /** That a message is cut. */
   readonly cuts: number
+  /** That a caller gives up. */
   readonly giveUps: number
-  /** That an endpoint sends GOAWAY, restarts, closes idle connections, per look at it. */
+  /** That a reply comes before its request is complete. */
+  readonly early: number
+  /** That an endpoint sends GOAWAY, per look at it. */
+  readonly goaways: number
+  /** That endpoints restart or close idle connections, per look at them. */
   readonly unrest: number
-  /** That a request is refused. */
+  /** That a stream is refused. */
   readonly refusals: number
 }
 
-export const CALM: Weather = { cuts: 0, giveUps: 0, unrest: 0, refusals: 0 }
-export const STORM: Weather = { cuts: 0.12, giveUps: 0.08, unrest: 0.002, refusals: 0.02 }
+export const CALM: Weather = { cuts: 0, giveUps: 0, early: 0, goaways: 0, unrest: 0, refusals: 0 }
+/** Nothing that is wrong: every exchange must succeed. */
+export const GUSTS: Weather = { ...CALM, early: 0.3, goaways: 0.005 }
+export const STORM: Weather = {
+  cuts: 0.12,
+  giveUps: 0.08,
+  early: 0.2,
+  goaways: 0.002,
+  unrest: 0.002,
+  refusals: 0.02,
+}
+/** Most exchanges succeed, so that much is under way when something breaks. */
+export const SHOWERS: Weather = {
+  cuts: 0.02,
+  giveUps: 0.02,
+  early: 0.1,
+  goaways: 0.001,
+  unrest: 0.0005,
+  refusals: 0.01,
+}
 
 /**
  * Numbers that a seed decides (Chris Doty-Humphrey's sfc32). The proxy's own generator will not do: its successive numbers
@@ -168,7 +192,7 @@ export class Draw {
         delimited ? ['rst', 'silence'] : REPLY_CUTS,
       ),
       interims: this.chance(0.1) ? 1 + this.upTo(2) : 0,
-      after: this.chance(weather.cuts * 2) ? this.upTo(request.size + 1) : Number.POSITIVE_INFINITY,
+      after: this.chance(weather.early) ? this.upTo(request.size + 1) : Number.POSITIVE_INFINITY,
       persistence,
     }
   }

@@ -73,6 +73,7 @@ export class Storm {
   readonly #restore: () => void
   #running = 0
   #draining = false
+  #until = Number.POSITIVE_INFINITY
   #turns = 0
 
   constructor(options: StormOptions) {
@@ -82,7 +83,8 @@ export class Storm {
     this.#draw = new Draw(random)
     this.network = new MemoryNetwork(random)
     this.#restore = this.network.install()
-    const calm = options.weather === CALM
+    // Where all is well nothing may time out, however long this takes.
+    const calm = options.weather.cuts === 0
     const yaml = CONFIG.replaceAll('TIMEOUT', calm ? 'off' : '2s').replaceAll(
       'RETRY',
       calm ? PATIENT_RETRY : RETRY,
@@ -123,7 +125,7 @@ export class Storm {
     for (const spoken of SPOKEN) for (const port of ENDPOINTS[spoken]) this.#serve(spoken, port)
     const { exchanges, drainAt = 1 } = this.#options
     try {
-      while (this.exchanges.length < exchanges && this.violations.length === 0 && !this.#draining) {
+      while (this.exchanges.length < exchanges && this.violations.length === 0 && this.#turns < this.#until) {
         if (this.exchanges.length >= exchanges * drainAt) this.#drain()
         this.#begin()
         await this.#turn()
@@ -137,8 +139,11 @@ export class Storm {
     }
   }
 
+  /** From now on only callers that are connected go on, until they hear of it. */
   #drain(): void {
+    if (this.#draining) return
     this.#draining = true
+    this.#until = this.#turns + 500
     this.proxy.drain()
   }
 
@@ -203,8 +208,10 @@ export class Storm {
   #begin(): void {
     const draw = this.#draw
     if (this.#running >= ABREAST || draw.chance(0.3)) return
-    const free = this.callers.filter((caller) => caller.free)
-    if (free.length < 2 || draw.chance(0.02)) {
+    // A request over HTTP/1 may cross the end of an idle connection: that is nobody's fault.
+    const free = this.callers.filter((caller) => caller.free && (!this.#draining || caller.protocol === 'h2'))
+    if (this.#draining && free.length === 0) return
+    if (!this.#draining && (free.length < 2 || draw.chance(0.02))) {
       const socket = this.network.connect(LISTENER)
       this.callers.push(
         draw.chance(0.5) ? new Http1Caller(this, socket, draw) : new Http2Caller(this, socket, draw),
@@ -242,7 +249,7 @@ export class Storm {
     for (const [port, back] of this.#down) {
       if (back <= this.#turns) this.#serve(port < 3000 ? 'http1' : 'h2', port)
     }
-    const { unrest } = this.weather
+    const { unrest, goaways } = this.weather
     if (draw.chance(unrest / 2)) {
       const port = draw.of(...ENDPOINTS.http1, ...ENDPOINTS.h2)
       this.network.refuse(port)
@@ -252,7 +259,7 @@ export class Storm {
     }
     for (const endpoint of this.endpoints) {
       if (endpoint instanceof Http2Endpoint) {
-        if (draw.chance(unrest)) endpoint.goAway()
+        if (draw.chance(goaways)) endpoint.goAway()
       } else if (endpoint.idle && draw.chance(unrest * 2)) endpoint.socket.end()
     }
     for (const caller of this.callers) {
