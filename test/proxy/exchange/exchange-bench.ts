@@ -45,6 +45,7 @@ export class FakeStream implements MessageStream {
   /** Bytes that came on it and were passed on. */
   credited = 0
   readonly cancels: Reason[] = []
+  readonly stops: Reason[] = []
   /** Passes bytes on at once, as a connection with window does. */
   crediting = true
 
@@ -70,6 +71,10 @@ export class FakeStream implements MessageStream {
 
   reset(reason: Reason): void {
     this.cancel(reason)
+  }
+
+  stop(reason: Reason): void {
+    this.stops.push(reason)
   }
 
   credit(bytes: number): void {
