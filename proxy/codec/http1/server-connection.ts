@@ -230,8 +230,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   turnEnd(): void {
     this.#scheduled = false
     this.consumeKept()
-    if (this.#inputEnded && this.#phase === TUNNEL) return this.#tunnelEnded()
-    if (this.#inputEnded && this.#phase === HEAD && !this.#held) this.#linger()
+    // FIN stands behind what waited: it means now what it would have meant then.
+    if (this.#inputEnded) this.readEnd()
   }
 
   /** The exchange is over and so is the connection, after what was written has left. */
