@@ -74,6 +74,9 @@ export class ResponseHeadParser implements HeadParser {
       length = section.contentLengths === 1 ? parseContentLength(section.contentLength) : -2
       if (length < 0) return this.#refuse('Content-Length is not one decimal number')
       framing = length === 0 ? BODY_NONE : BODY_LENGTH
+      // RFC 9112 §6.3 says no body, the field says there is one: a hop that believes the field would read a part of the
+      // final response as that body.
+      if (status < 200 && length > 0) return this.#refuse(`Content-Length with status ${status}`)
       if (status < 200 || status === 204) {
         // RFC 9110 §8.6: must not be sent; it says nothing, so it goes no further.
         dropContentLength()
