@@ -284,3 +284,20 @@ export function mutateText(chooser: Chooser, text: string): string {
   }
   return text
 }
+
+/** What means something in a message, for a fuzzer to put in. */
+export const HTTP1_TOKENS: readonly string[] = [
+  ...[
+    'GET / HTTP/1.1\r\n',
+    'HTTP/1.1 200 OK\r\n',
+    'HTTP/1.0',
+    'Host: a\r\n',
+    '\r\n',
+    '\r\n\r\n',
+    '0\r\n\r\n',
+    '5\r\nhello\r\n',
+  ],
+  ...ODD_LINES.map((line) => `${line}\r\n`),
+  ...FIELD_LINES.map((line) => `${line}\r\n`),
+  ...OCTETS,
+]
