@@ -150,6 +150,7 @@ export abstract class ConnectionRun {
       // Requests that waited have come meanwhile.
       this.finishAll()
     }
+    this.#turn.end()
   }
 
   #end(connection: Fuzzed): void {

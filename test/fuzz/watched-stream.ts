@@ -1,4 +1,4 @@
-import type { Added } from '../../proxy/message/added.ts'
+import { Added } from '../../proxy/message/added.ts'
 import { Fields } from '../../proxy/message/fields.ts'
 import { Head } from '../../proxy/message/head.ts'
 import { type Reason, reasons } from '../../proxy/message/reason.ts'
@@ -12,13 +12,26 @@ const ENDED = 1
 /** What of the body is sent and what is credited follows from the chooser; what was sent is remembered. */
 const PATTERN = Buffer.from(Array.from({ length: 40_000 }, (_, i) => 97 + ((i * 7) % 26)))
 
+const INTERIMS = [Head.response(100), Head.response(103, Fields.of({ link: 'a' }))]
+
+/** Heads made so far, over all executions: what is kept on them for one connection must not harm another. */
+const heads = new Map<string, Head>()
+
+function interned(key: string, make: () => Head): Head {
+  let head = heads.get(key)
+  if (head === undefined) {
+    head = make()
+    heads.set(key, head)
+  }
+  return head
+}
+
 /**
  * One stream as the application has it: does what the chooser says, and holds the codec to what proxy/message/stream.ts
  * promises: events in order, one end, nothing behind it, every byte credited once.
  */
 export class WatchedStream implements MessageSink, MessageSource {
   stream: MessageStream | null = null
-  /** Set when it is not yet known to which stream it belongs: nothing may come. */
   readonly server: boolean
   readonly #chooser: Chooser
   readonly #note: Note
@@ -40,10 +53,15 @@ export class WatchedStream implements MessageSink, MessageSource {
   sentText = ''
   /** Bytes that the head we sent still owes; -1 when it named no length. */
   #owed = -1
+  readonly #misbehaves: boolean
+  /** Within a call that gives the codec something: it may still turn it down. */
+  #giving = false
   readonly method: string
 
-  constructor(server: boolean, method: string, chooser: Chooser, note: Note) {
+  /** `misbehaves`: now and then what is given contradicts its own head, which the codec has to notice. */
+  constructor(server: boolean, method: string, chooser: Chooser, note: Note, misbehaves = false) {
     this.server = server
+    this.#misbehaves = misbehaves
     this.method = method
     this.#chooser = chooser
     this.#note = note
@@ -100,7 +118,8 @@ export class WatchedStream implements MessageSink, MessageSource {
 
   reset(reason: Reason): void {
     this.#alive('reset', true)
-    const complete = this.incoming === ENDED && this.outgoing === ENDED && this.credited === this.sent
+    const complete =
+      this.incoming === ENDED && this.outgoing === ENDED && this.credited === this.sent && !this.#giving
     promise(!complete, 'a reset behind both ends')
     this.over = 'reset'
     this.#note(`reset ${reason.code}`)
@@ -172,29 +191,46 @@ export class WatchedStream implements MessageSink, MessageSource {
   #respond(): void {
     const chooser = this.#chooser
     if (chooser.often(0.1)) {
-      this.stream?.head(Head.response(chooser.of([100, 103])), null, false)
+      this.stream?.head(INTERIMS[chooser.below(INTERIMS.length)] as Head, null, false)
       return
     }
     const status = chooser.of([200, 200, 200, 204, 304, 404, 500])
     const bodiless = this.method === 'HEAD' || status === 204 || status === 304
-    this.sendHead((fields) => Head.response(status, fields), bodiless)
+    this.sendHead(`response ${status}`, (fields) => Head.response(status, fields), bodiless)
   }
 
-  /** Sends the head; `make` gets the fields that go into it. */
-  sendHead(make: (fields: Fields) => Head, bodiless: boolean): void {
+  /** Sends the head; `make` gets the fields that go into it. Equal heads are one object, as codecs intern them. */
+  sendHead(key: string, make: (fields: Fields) => Head, bodiless: boolean): void {
     const chooser = this.#chooser
-    const fields: Record<string, string> = chooser.often(0.5)
-      ? { 'x-a': chooser.of(['b', 'c', 'd'.repeat(50)]) }
-      : {}
+    const fields: Record<string, string> = {}
+    if (chooser.often(0.5)) fields['x-a'] = chooser.of(['b', 'c', 'd'.repeat(50)])
+    if (chooser.often(0.1)) fields['te'] = 'trailers'
     const end = bodiless ? chooser.often(0.8) : chooser.often(0.3)
     if (!end && !bodiless && chooser.often(0.5)) {
       this.#owed = chooser.of([1, 10, 5000])
       fields['content-length'] = String(this.#owed)
     } else if (end && chooser.often(0.2)) fields['content-length'] = '0'
+    if (this.#misbehaves && chooser.often(0.02)) fields['x-b'] = chooser.of(['a\r\nb', '\0'])
+    if (this.#misbehaves && end && chooser.often(0.02)) fields['content-length'] = '5'
     this.headSent = true
     if (end) this.outgoing = ENDED
     this.#bodiless = bodiless
-    this.stream?.head(make(Fields.of(fields)), null, end)
+    this.#giving = true
+    this.stream?.head(
+      interned(`${key} ${JSON.stringify(fields)}`, () => make(Fields.of(fields))),
+      this.#added(),
+      end,
+    )
+    this.#giving = false
+  }
+
+  #added(): Added | null {
+    const chooser = this.#chooser
+    if (chooser.often(0.5)) return null
+    const added = new Added()
+    if (chooser.often(0.7)) added.requestId = 1 + chooser.below(1_000_000)
+    if (chooser.often(0.5)) added.fields = Fields.of({ 'x-added': chooser.of(['', 'a', 'b'.repeat(200)]) })
+    return added
   }
 
   #bodiless = false
@@ -203,7 +239,11 @@ export class WatchedStream implements MessageSink, MessageSource {
     const chooser = this.#chooser
     let size = chooser.often(0.1) ? chooser.below(PATTERN.length) : chooser.below(100)
     if (this.#bodiless) size = 0
-    if (this.#owed >= 0) {
+    if (this.#misbehaves && this.#owed >= 0 && chooser.often(0.05)) {
+      // More than was declared, or less.
+      if (chooser.often(0.5)) size = this.#owed + 1
+      else end = true
+    } else if (this.#owed >= 0) {
       size = Math.min(size, this.#owed)
       this.#owed -= size
       end = this.#owed === 0
@@ -214,14 +254,18 @@ export class WatchedStream implements MessageSink, MessageSource {
     this.sentText += chunk.toString('latin1')
     this.sent += size
     if (end) this.outgoing = ENDED
+    this.#giving = true
     this.stream?.data(chunk, 0, size, end)
+    this.#giving = false
     chunk.fill(0x21)
   }
 
   #sendTrailers(): void {
-    if (this.#owed > 0) return
+    if (this.#owed > 0 && !(this.#misbehaves && this.#chooser.often(0.1))) return
     this.outgoing = ENDED
+    this.#giving = true
     this.stream?.trailers(Fields.of({ 'grpc-status': '0' }))
+    this.#giving = false
   }
 
   /** Brings what is left to an end: everything is credited and sent. */

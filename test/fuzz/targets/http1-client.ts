@@ -51,11 +51,16 @@ class ClientRun extends ConnectionRun {
     if (this.#connection.capacity <= 0) return
     const chooser = this.chooser
     const method = chooser.of(['GET', 'POST', 'POST', 'HEAD'])
-    const watched = new WatchedStream(false, method, chooser, this.note)
+    const watched = new WatchedStream(false, method, chooser, this.note, true)
     watched.stream = this.#connection.open(watched, watched)
     this.streams.push(watched)
     if (chooser.often(0.02)) watched.giveUp()
-    else watched.sendHead((fields) => Head.request(method, 'http', 'a.test', '/a', fields), method !== 'POST')
+    else
+      watched.sendHead(
+        method,
+        (fields) => Head.request(method, 'http', 'a.test', '/a', fields),
+        method !== 'POST',
+      )
     for (let n = chooser.below(4); n > 0; n--) watched.act()
   }
 

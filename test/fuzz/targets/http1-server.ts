@@ -59,7 +59,7 @@ class ServerRun extends ConnectionRun {
       this.streams.every((other) => other.settled || other.outgoing === 1),
       'a request before the last one was answered',
     )
-    const watched = new WatchedStream(true, head.method, this.chooser, this.note)
+    const watched = new WatchedStream(true, head.method, this.chooser, this.note, true)
     watched.stream = stream
     watched.expect(head.contentLength)
     if (end) watched.incoming = 1

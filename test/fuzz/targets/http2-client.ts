@@ -76,6 +76,8 @@ class ClientRun extends ConnectionRun {
         ...LIMITS,
         timers: this.clock.timers,
         connectionWindow: 100_000,
+        streamWindow: 1000,
+        maxStreamWindow: 4000,
         maxHeadBytes: 1000,
         maxFields: 20,
         maxStreams: MAX_STREAMS,
@@ -103,7 +105,11 @@ class ClientRun extends ConnectionRun {
     const watched = new WatchedStream(false, method, chooser, this.note)
     watched.stream = this.#connection.open(watched, watched)
     this.streams.push(watched)
-    watched.sendHead((fields) => Head.request(method, 'http', 'a.test', '/a', fields), method !== 'POST')
+    watched.sendHead(
+      method,
+      (fields) => Head.request(method, 'http', 'a.test', '/a', fields),
+      method !== 'POST',
+    )
     for (let n = chooser.below(4); n > 0; n--) watched.act()
   }
 

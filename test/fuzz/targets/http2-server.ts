@@ -77,6 +77,8 @@ class ServerRun extends ConnectionRun {
         ...LIMITS,
         timers: this.clock.timers,
         connectionWindow: CONNECTION_WINDOW,
+        streamWindow: 1000,
+        maxStreamWindow: 4000,
         maxHeadBytes: 1000,
         maxFields: 20,
         maxStreams: MAX_STREAMS,
