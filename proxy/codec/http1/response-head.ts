@@ -48,11 +48,9 @@ export class ResponseHeadParser implements HeadParser {
       i++
       while (i < end && VALUE_OCTET[octets[i] as number] === 1) i++
     }
-    if (i + 1 >= end) {
-      if (i < end && octets[i] !== CR) return this.#bad('a control octet in the status line')
-      return this.#incomplete(from, to)
-    }
-    if (octets[i] !== CR || octets[i + 1] !== LF) return this.#bad('the status line does not end in CRLF')
+    if (i < end && octets[i] !== CR) return this.#bad('the status line does not end in CRLF')
+    if (i + 1 >= end) return this.#incomplete(from, to)
+    if (octets[i + 1] !== LF) return this.#bad('the status line does not end in CRLF')
     i = section.scan(octets, i + 2, end, this.#limits.fields)
     if (i <= 0) return i === INCOMPLETE ? this.#incomplete(from, to) : this.#bad(section.detail)
     section.collect(octets.toString('latin1', from, i), from)
