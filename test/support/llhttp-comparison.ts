@@ -123,6 +123,7 @@ function headDifference(ours: Head, theirs: ParsedMessage): string {
  * - methods that it has not heard of (RFC 9110 §9.1: the set is open);
  * - Content-Length and Transfer-Encoding among trailers, which it reads as if they stood in the head. We drop them
  *   (RFC 9110 §6.5.1: trailers that the recipient cannot use are discarded; RFC 9112 §7.1.2 never merges these);
+ * - HTAB behind the number of a Content-Length, which is white space like SP (RFC 9110 §5.6.3);
  * - what follows an interim response that does not let the connection persist, by its version or by Connection: the
  *   final response is still to come (RFC 9110 §15.2), and it decides.
  *
@@ -133,6 +134,7 @@ export function difference(seen: readonly Seen[], parsed: Parsed, text: string):
     const theirs = parsed.messages[i]
     if (theirs === undefined) {
       if (head.status === 0 && !LLHTTP_METHODS.has(head.method)) return ''
+      if (parsed.error === 'HPE_INVALID_CONTENT_LENGTH' && TAB_BEHIND_LENGTH.test(text)) return ''
       const interim = i > 0 && (seen[i - 1] as Seen).recorder === null
       if (interim && parsed.error === 'HPE_CLOSED_CONNECTION') return ''
       return `message ${i} is accepted, llhttp says ${parsed.error} at ${parsed.failedAt}`
@@ -157,6 +159,8 @@ export function difference(seen: readonly Seen[], parsed: Parsed, text: string):
   }
   return ''
 }
+
+const TAB_BEHIND_LENGTH = /\ncontent-length:[ \t]*\d+ *\t[ \t]*\r\n/i
 
 /** A trailer section that names what frames a message. */
 const FRAMING_TRAILER =
