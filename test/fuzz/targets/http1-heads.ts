@@ -71,7 +71,8 @@ function prefixes(parser: HeadParser, input: Buffer, note: Note): void {
   }
   if (before < 0) {
     note(gistOf(parser.failed))
-    promise(parser.failed.detail !== '', 'refused without a word')
+    const { status, detail } = parser.failed
+    promise(detail !== '' || (status !== 400 && status !== 502), 'refused without a word')
   } else if (before > 0) {
     const { head, framing, keepAlive, http10, expectContinue } = parser.record as NonNullable<
       HeadParser['record']

@@ -178,7 +178,7 @@ function compare(
   const valid = Buffer.concat(frames.map((frame) => writer.write(frame)))
   const found: string[] = []
   let good = 0
-  for (let seed = 0; seed < 1500; seed++) {
+  for (let seed = 0; seed < 800; seed++) {
     const chooser = new Chooser(seed + 1)
     let bytes: Buffer = valid
     for (let n = chooser.below(6); n > 0 && seed > 0; n--)
@@ -196,7 +196,7 @@ function compare(
     }
   }
   t.strictSame(found.slice(0, 3), [], `${found.length} differences`)
-  t.ok(good > 300, `${good} of them go well from beginning to end`)
+  t.ok(good > 150, `${good} of them go well from beginning to end`)
 }
 
 t.test('server: the pieces in which bytes arrive change nothing', async (t) => {
