@@ -1,10 +1,11 @@
+import { isAuthority, sameAuthority } from '../../message/authority.ts'
 import { Fields } from '../../message/fields.ts'
 import { Head, parseContentLength } from '../../message/head.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import { INCOMPLETE, section, TOO_MANY_FIELDS, trimOws } from './field-section.ts'
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type HeadParser, HeadRecord } from './head-record.ts'
 import type { Http1Limits } from './limits.ts'
-import { CR, HOST_OCTET, LF, SP, TARGET_OCTET, TOKEN_LOWER } from './octets.ts'
+import { CR, LF, SP, TARGET_OCTET, TOKEN_LOWER } from './octets.ts'
 import { VERSION_NOT_SUPPORTED } from './reasons.ts'
 
 /** Methods in use are a handful of letters; longer ones are somebody's attempt. */
@@ -74,16 +75,16 @@ export class RequestHeadParser implements HeadParser {
     if (section.hosts > 1) return this.#refuseBad('more than one Host field')
     if (section.hosts === 0 && !http10) return this.#refuseBad('no Host field')
     let authority = section.host ?? ''
-    if (!isHost(authority)) return this.#refuseBad('the Host field is not a host with an optional port')
+    if (!isAuthority(authority)) return this.#refuseBad('the Host field is not a host with an optional port')
     let path = target
     if (target.charCodeAt(0) !== 0x2f) {
       if (target !== '*') {
         const absolute = /^https?:\/\/([^/?]+)(.*)$/i.exec(target)
         const named = absolute === null ? '' : (absolute[1] as string)
-        if (named === '' || !isHost(named))
+        if (named === '' || !isAuthority(named))
           return this.#refuseBad('the request target is no path and no http URL')
         // RFC 9112 §3.2.2 lets the target win; where both decide, they have to agree.
-        if (section.hosts === 1 && named.toLowerCase() !== authority.toLowerCase()) {
+        if (section.hosts === 1 && !sameAuthority(named, authority)) {
           return this.#refuseBad('the Host field differs from the request target')
         }
         authority = named
@@ -188,34 +189,4 @@ function dropExpect(): void {
     section.names.splice(at, 1)
     section.values.splice(at, 1)
   }
-}
-
-/** uri-host [ ":" port ] of RFC 9110 §7.2, or empty. */
-function isHost(text: string): boolean {
-  let colon = -1
-  let bracket = -1
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 0x7f || HOST_OCTET[code] === 0) return false
-    if (code === 0x3a) colon = i
-    else if (code === 0x5d) bracket = i
-    else if (code === 0x5b && i !== 0) return false
-  }
-  const ipLiteral = text.charCodeAt(0) === 0x5b
-  if (ipLiteral) {
-    if (bracket < 2) return false
-    if (colon < bracket) return bracket === text.length - 1
-    return colon === bracket + 1 && isPort(text, colon + 1)
-  }
-  if (bracket >= 0) return false
-  return colon < 0 || (colon > 0 && text.indexOf(':') === colon && isPort(text, colon + 1))
-}
-
-function isPort(text: string, from: number): boolean {
-  if (text.length - from > 5) return false
-  for (let i = from; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0x30 || code > 0x39) return false
-  }
-  return true
 }
