@@ -1,4 +1,5 @@
 import t from 'tap'
+import { isPath } from '../../../config/values.ts'
 import { SeededRandom } from '../../../proxy/base/random.ts'
 import {
   isEscapedTwice,
@@ -229,6 +230,18 @@ t.test('drawn paths: the same as the naive one, and the form of a form is itself
   }
   t.strictSame(wrong.slice(0, 10), [])
   t.ok(forms > 20_000 && refused > 20_000 && rewritten > 10_000, `${forms} ${refused} ${rewritten}`)
+})
+
+t.test('drawn paths: what rules and routes can be written for is what has this form', async (t) => {
+  const wrong: string[] = []
+  let paths = 0
+  for (const path of drawn(30_000)) {
+    const [name = ''] = path.split('?')
+    if (isPath(name)) paths++
+    if (isPath(name) !== (normalisePath(name, KEEP) === name && name !== '*')) wrong.push(name)
+  }
+  t.strictSame(wrong.slice(0, 10), [])
+  t.ok(paths > 1000, `${paths}`)
 })
 
 t.test('drawn paths: no reading of a form leads above or beside it unseen', async (t) => {
