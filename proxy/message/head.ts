@@ -75,6 +75,20 @@ export class Head {
     )
   }
 
+  /** The same request for another path. */
+  withPath(path: string): Head {
+    return new Head(
+      this.method,
+      this.scheme,
+      this.authority,
+      path,
+      this.status,
+      this.fields,
+      this.contentLength,
+      this.grpc,
+    )
+  }
+
   static response(status: number, fields: Fields = NO_FIELDS): Head {
     return new Head(
       '',
