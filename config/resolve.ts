@@ -53,7 +53,7 @@ function resolveListener(listener: ListenerDocument): to.ListenerConfig {
     via: isOff(listener.via) ? null : listener.via,
     authorize: listener.authorize.map(resolveRule),
     routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`)),
-    timeouts,
+    timeouts: { ...timeouts, tunnel: isOff(timeouts.tunnel) ? null : timeouts.tunnel },
     limits: { ...limits, streams: limits.streams ?? (exposed ? 100 : 1024) },
   }
 }
@@ -88,6 +88,7 @@ function resolveRoute(route: RouteDocument, defaultName: string): to.RouteConfig
     retry: retry
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
+    upgrades: route.upgrades,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { TimerWheel } from '../base/timer-wheel.ts'
 import type { Caller } from '../downstream/caller.ts'
-import type { Head } from '../message/head.ts'
+import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
 import { normalisePath, type PathRules } from '../message/path.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { formatRequestId, REQUEST_ID_FIELD } from '../message/request-id.ts'
@@ -77,8 +77,8 @@ export class CallerContext implements RequestAcceptor {
 
   #verdict(head: Head): Verdict {
     const shared = this.#shared
-    if (head.method === 'CONNECT') return this.#refusal(head, reasons.notImplemented.with('CONNECT'))
-    const path = normalisePath(head.path, shared.paths)
+    // CONNECT has no path (RFC 9110 §9.3.6).
+    const path = head.tunnel === TUNNEL_CONNECT ? '' : normalisePath(head.path, shared.paths)
     if (typeof path !== 'string') return this.#refusal(head, reasons.badRequest.with(path.detail))
     // From here on there is one form of the path: for rules, routes, upstream and log.
     const request = path === head.path ? head : head.withPath(path)
@@ -92,13 +92,23 @@ export class CallerContext implements RequestAcceptor {
     const refusal = shared.authorization.refusal(this.#caller.principal, request)
     if (refusal !== '') return this.#refusal(request, reasons.denied.with(refusal))
     const target = shared.routes.find(request)
-    if (target !== null) return new Verdict(request, null, target, this.#forwarding)
-    const what = `${request.method} ${request.authority}${request.path}`
-    return this.#refusal(request, reasons.noRoute.with(what))
+    if (target === null) {
+      const what = `${request.method} ${request.authority}${request.path}`
+      return this.#refusal(request, reasons.noRoute.with(what))
+    }
+    const denial = this.#tunnelDenial(request, target)
+    if (denial !== null) return this.#refusal(request, denial)
+    return new Verdict(request, null, target, this.#forwarding)
   }
 
   #refusal(request: Head, reason: Reason): Verdict {
     return new Verdict(request, reason, null, this.#forwarding)
+  }
+
+  /** Why the tunnel that the request asks for is not opened; null when it is, or none is asked for. */
+  #tunnelDenial(head: Head, target: RouteTarget): Reason | null {
+    if (head.tunnel === '' || target.tunnels.allowed.has(head.tunnel)) return null
+    return reasons.tunnelDenied.with(`${head.tunnel} is not among the upgrades of route ${target.name}`)
   }
 
   /** A request was turned away for what its caller is. */

@@ -109,6 +109,7 @@ export function forwardedHead(head: Head, scheme: string, forwarding: Forwarding
     new Fields(names, values, head.fields.sensitive),
     head.contentLength,
     head.grpc,
+    head.tunnel,
   )
 }
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Caller } from '../downstream/caller.ts'
 import { hostOf } from '../message/authority.ts'
-import type { Head } from '../message/head.ts'
+import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
 import { compileAuthority } from '../route/authority-match.ts'
 import type { HeadMatch } from '../route/route-table.ts'
 
@@ -21,7 +21,8 @@ export class ServedHosts {
     if (this.#patterns !== null && !this.#patterns.some((holds) => holds(head))) {
       return head.authority === '' ? 'it names no host' : `it is for ${head.authority}`
     }
-    if (!this.#matchServerName || !caller.tls) return ''
+    // CONNECT names the other end of a tunnel, not the server that is asked for one (RFC 9110 §9.3.6).
+    if (!this.#matchServerName || !caller.tls || head.tunnel === TUNNEL_CONNECT) return ''
     const host = hostOf(head.authority)
     if (host !== '' && host === caller.serverName) return ''
     // RFC 6066 §3: who wants an address names no server.

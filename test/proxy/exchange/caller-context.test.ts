@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Fields } from '../../../proxy/message/fields.ts'
-import { Head } from '../../../proxy/message/head.ts'
+import { Head, TUNNEL_CONNECT } from '../../../proxy/message/head.ts'
 import { type BenchOptions, ExchangeBench } from './exchange-bench.ts'
 
 const GRPC = Fields.of({ 'content-type': 'application/grpc' })
@@ -178,4 +178,29 @@ t.test('a head in its form already is judged as it is, any other once', async (t
     t.equal(first?.heads[0]?.path, '/a')
     t.equal(first?.heads[0], second?.heads[0])
   }
+})
+
+t.test('tunnels: the same path, the same rules, the same hosts', async (t) => {
+  const ask = (kind: string, path: string, options: BenchOptions, authority = 'a.test:443') => {
+    const bench = new ExchangeBench({ endpoints: 1, tunnels: ['websocket', TUNNEL_CONNECT], ...options })
+    const down = bench.request(Head.tunnel(kind, 'http', authority, path), false)
+    const [up] = bench.upstream
+    return { upstream: up?.heads[0] ?? null, status: down.heads[0]?.status }
+  }
+  const authorize = [rule('deny', '/admin'), rule('allow', '/*')]
+  t.match(ask('websocket', '/chat/%2e%2e/%63hat//x', { authorize }), {
+    upstream: { path: '/chat/x', tunnel: 'websocket' },
+  })
+  t.match(ask('websocket', '/chat/../admin', { authorize }), { upstream: null, status: 403 })
+  t.match(ask('websocket', '/chat%2f..%2fadmin', { authorize }), { upstream: null, status: 400 })
+  t.match(ask(TUNNEL_CONNECT, '', {}), { upstream: { path: '', authority: 'a.test:443' } })
+  t.match(
+    ask(TUNNEL_CONNECT, '', { authorize }),
+    { upstream: null, status: 403 },
+    'no path is none that a rule allows',
+  )
+  const named = { matchServerName: true, caller: { tls: true, serverName: 'proxy.test' } }
+  t.match(ask(TUNNEL_CONNECT, '', named), { upstream: { authority: 'a.test:443' } }, 'it names no server')
+  t.match(ask('websocket', '/', named), { upstream: null, status: 421 })
+  t.match(ask(TUNNEL_CONNECT, '', { hosts: ['b.test'] }), { upstream: null, status: 421 })
 })
