@@ -1,6 +1,7 @@
 import { hyphenated } from '../message/field-name.ts'
 import { Fields } from '../message/fields.ts'
 import { Head } from '../message/head.ts'
+import { REQUEST_ID_FIELD } from '../message/request-id.ts'
 import { type Claims, type Forwarding, NO_CLAIMS } from './forwarding.ts'
 
 const FOR = 'x-forwarded-for'
@@ -30,6 +31,8 @@ const ROLES = new Map<string, number>([
   [FORWARDED, READ],
   ['x-real-ip', OF_HOPS],
   [VIA, PASSES],
+  // Not looked at any closer, since nearly every request has it.
+  [REQUEST_ID_FIELD, KEPT],
 ])
 
 const [LETTER_F, LETTER_V, LETTER_X] = [0x66, 0x76, 0x78]
@@ -52,6 +55,14 @@ function roleOf(name: string): number {
 
 // Filled and read within one call.
 const claims: Claims = { ...NO_CLAIMS }
+
+function forget(): void {
+  claims.forwardedFor = ''
+  claims.proto = ''
+  claims.host = ''
+  claims.port = ''
+  claims.forwarded = ''
+}
 
 function read(name: string, value: string): void {
   if (name === FOR) claims.forwardedFor = joined(claims.forwardedFor, value)
@@ -80,7 +91,7 @@ export function forwardedHead(head: Head, scheme: string, forwarding: Forwarding
     const value = head.fields.values[i]
     const role = roleOf(name)
     if (role === READ) {
-      if (!claimed) Object.assign(claims, NO_CLAIMS)
+      if (!claimed) forget()
       claimed = true
       read(name, value)
     } else if (role === PASSES && viaEntry !== '') {

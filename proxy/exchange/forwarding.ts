@@ -99,7 +99,8 @@ export class Forwarding {
     const { hops, proto, host, port } = earlier
     const told: Told = { ...NO_CLAIMS }
     if (this.writesX) {
-      told.forwardedFor = [...hops.map(({ from }) => from), caller.address].join(', ')
+      // A caller that has gone by now has no address any more.
+      told.forwardedFor = [...hops.map(({ from }) => from), caller.address || 'unknown'].join(', ')
       told.proto = proto === '' ? spoke : proto
       told.host = host
       told.port = port

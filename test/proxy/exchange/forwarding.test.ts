@@ -67,6 +67,8 @@ t.test('who is believed', async (t) => {
   for (const who of [{ mesh: true }, { inbound: false }, {}])
     t.strictSame(told(CHAIN, { ...who, trust: 'never' }), nothing)
   t.strictSame(told({}, { tls: true }), { for: '10.0.0.9', proto: 'https' })
+  const gone = { for: 'unknown', proto: 'http', forwarded: 'for=unknown;proto=http' }
+  t.strictSame(told({}, { address: '', write: 'both' }), gone, 'a caller that has gone by now')
 })
 
 t.test('proxies of ours before a caller that is not believed', async (t) => {
