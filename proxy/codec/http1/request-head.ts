@@ -57,11 +57,11 @@ export class RequestHeadParser implements HeadParser {
     i++
     for (let k = 0; k < 7; k++, i++) {
       if (i === end) return this.#incomplete(from, to)
-      if (octets[i] !== VERSION[k]) return this.#badVersion(octets, i - k, end)
+      if (octets[i] !== VERSION[k]) return this.#badVersion(octets, i - k, end, from, to)
     }
     if (i + 2 >= end) return this.#incomplete(from, to)
     const minor = (octets[i] as number) - 0x30
-    if (minor !== 0 && minor !== 1) return this.#badVersion(octets, i - 7, end)
+    if (minor !== 0 && minor !== 1) return this.#badVersion(octets, i - 7, end, from, to)
     if (octets[i + 1] !== CR || octets[i + 2] !== LF)
       return this.#bad('the request line does not end in CRLF')
     i = section.scan(octets, i + 3, end, limits.fields)
@@ -191,8 +191,10 @@ export class RequestHeadParser implements HeadParser {
     return this.#bad(`octet 0x${octet.toString(16).padStart(2, '0')} in the request target`)
   }
 
-  #badVersion(octets: Buffer, from: number, end: number): number {
-    const text = octets.toString('latin1', from, Math.min(end, from + 8))
+  #badVersion(octets: Buffer, at: number, end: number, from: number, to: number): number {
+    const text = octets.toString('latin1', at, Math.min(end, at + 8))
+    // What it is does not hang on the pieces it comes in.
+    if (at + text.length === end && /^HTTP\/\d\.?$/.test(text)) return this.#incomplete(from, to)
     if (/^HTTP\/\d\.\d$/.test(text)) return this.#fail(VERSION_NOT_SUPPORTED.with(text))
     return this.#bad('the request line does not end in HTTP/1.1 or HTTP/1.0')
   }

@@ -131,8 +131,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       this.glitch(1)
       if (this.failure !== null) return
     }
-    if (stream.receiver !== null) stream.receiver.data(chunk, from, to, end)
-    else stream.credit(bytes)
+    if (stream.receiver === null) stream.credit(bytes)
+    else if (bytes > 0 || end) stream.receiver.data(chunk, from, to, end)
     if (end && stream.state === CLOSED) this.forget(stream)
   }
 
