@@ -6,6 +6,7 @@ import type { Transport } from '../transport.ts'
 import { Http2Connection } from './connection.ts'
 import {
   ERROR_NAMES,
+  LAST_STREAM_ID,
   MAX_WINDOW,
   NO_ERROR,
   PREFACE,
@@ -28,9 +29,6 @@ export interface Http2ServerOptions extends Http2Options {
   readonly maxStreams: number
   readonly limits?: Partial<Http2ServerLimits>
 }
-
-/** Stream ids end at 2^31-1; a client is sent to another connection well before. */
-const LAST_STREAM_ID = MAX_WINDOW - 2_000_000
 
 /** Hears of the connection's end. */
 export interface ServerSessionOwner {
@@ -58,10 +56,12 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
   // The last streams that were passed over lie between these two.
   #gapFrom = 0
   #gapTo = 0
-  // Why we drain, and how we put it to the client; null while we do not.
-  #draining: Reason | null = null
-  #drainWords = ''
+  // Why we go away, null while we do not, and how we put it to the client.
+  #leaving: Reason | null = null
+  #leavingWords = ''
+  // The last stream that we have said we would process, and whether that was the final word.
   #lastOffered = MAX_WINDOW
+  #final = false
 
   /** `transport` is fresh: no byte of the client's preface has been read from it. */
   constructor(
@@ -152,8 +152,8 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     }
     this.#last = id
     if (this.#share.begin()) this.reader.paused = true
+    if (id > LAST_STREAM_ID) this.#goAway(reasons.draining, 'stream identifiers are running out')
     if (id > this.#lastOffered) return
-    if (id > LAST_STREAM_ID) this.#drain(reasons.draining, 'the stream ids of this connection are used up')
     // A stream that we reset counts no longer: `abort` has told the exchange within the same call, which has cancelled
     // the work upstream before it returned (CVE-2025-8671 was work that went on uncounted).
     if (this.streams.size >= this.#maxStreams) {
@@ -226,36 +226,32 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
    * seen it, the final one.
    */
   drain(): void {
-    this.#drain(reasons.draining, reasons.draining.sentence)
+    this.#goAway(reasons.draining, reasons.draining.sentence)
   }
 
   protected part(why: string): void {
-    this.#drain(reasons.flood, why)
+    this.#goAway(reasons.flood, why)
   }
 
-  #drain(reason: Reason, why: string): void {
-    if (this.#draining !== null || this.failure !== null) return
-    this.#draining = reason
-    this.#drainWords = why
+  #goAway(reason: Reason, why: string): void {
+    if (this.#leaving !== null || this.failure !== null) return
+    this.#leaving = reason
+    this.#leavingWords = why
     writeGoaway(this.transport, MAX_WINDOW, NO_ERROR, why)
     writePing(this.transport)
   }
 
   protected pingAcknowledged(): void {
-    if (this.#draining === null || this.#lastOffered !== MAX_WINDOW) return
+    if (this.#leaving === null || this.#final) return
+    this.#final = true
     this.#lastOffered = this.#last
-    writeGoaway(this.transport, this.#last, NO_ERROR, this.#drainWords)
+    writeGoaway(this.transport, this.#last, NO_ERROR, this.#leavingWords)
     this.streamsEnded()
   }
 
   protected streamsEnded(): void {
-    if (
-      this.#draining !== null &&
-      this.#lastOffered !== MAX_WINDOW &&
-      this.streams.size === 0 &&
-      this.failure === null
-    ) {
-      this.failure = this.#draining
+    if (this.#leaving !== null && this.#final && this.streams.size === 0 && this.failure === null) {
+      this.failure = this.#leaving
       this.stopReading()
       this.finish()
     }
