@@ -293,8 +293,11 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (attempt !== this.attempt) return
     this.attempt = null
     if (this.done) {
-      // The response is complete: the endpoint wants no more of the request.
+      // The response is complete: the endpoint wants no more of the request. What of it has come and not left is dropped,
+      // and given back to the caller's connection, though its stream may be over.
       this.down.receiver = new Discard(this.down)
+      const unsent = this.requestBytes - this.credited
+      if (unsent > 0) this.down.credit(unsent)
       return
     }
     this.reason = reason
