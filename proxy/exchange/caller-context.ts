@@ -20,6 +20,10 @@ import { Verdict } from './verdict.ts'
 export interface ListenerContext {
   readonly clock: Clock
   readonly timers: TimerWheel
+  /** `limits.uriBytes`: path and query of a request, in bytes. */
+  readonly maxUriBytes: number
+  /** `limits.bodyBytes`: the body of a request, in bytes; Infinity: no limit. */
+  readonly maxBodyBytes: number
   readonly routes: RouteTable<RouteTarget>
   readonly authorization: Authorization
   readonly listener: ListenerStats
@@ -38,6 +42,7 @@ export interface ListenerContext {
 export class CallerContext implements RequestAcceptor {
   readonly clock: Clock
   readonly timers: TimerWheel
+  readonly maxBodyBytes: number
   readonly listener: ListenerStats
   readonly unrouted: RequestStats
   readonly accessLog: AccessLog | null
@@ -49,6 +54,7 @@ export class CallerContext implements RequestAcceptor {
   constructor(shared: ListenerContext, caller: Caller, protocol: Protocol) {
     this.clock = shared.clock
     this.timers = shared.timers
+    this.maxBodyBytes = shared.maxBodyBytes
     this.listener = shared.listener
     this.unrouted = shared.unrouted
     this.accessLog = shared.accessLog
@@ -80,6 +86,12 @@ export class CallerContext implements RequestAcceptor {
   }
 
   #verdict(head: Head): Verdict {
+    const { maxUriBytes } = this.#shared
+    // HTTP/1.1 finds it while it reads; over HTTP/2 the target is one field among others.
+    if (head.path.length > maxUriBytes) {
+      const reason = reasons.uriTooLong.with(`more than ${maxUriBytes} bytes`)
+      return new Verdict(head, reason, null, this.#forwarding)
+    }
     if (head.method === 'CONNECT') {
       const reason = reasons.notImplemented.with('CONNECT')
       return new Verdict(head, reason, null, this.#forwarding)
@@ -87,15 +99,27 @@ export class CallerContext implements RequestAcceptor {
     const refusal = this.#shared.authorization.refusal(this.#caller.principal, head)
     if (refusal !== '') return new Verdict(head, reasons.denied.with(refusal), null, this.#forwarding)
     const target = this.#shared.routes.find(head)
-    if (target !== null) return new Verdict(head, null, target, this.#forwarding)
+    if (target !== null) {
+      const refusal = head.contentLength > this.maxBodyBytes ? bodyTooLarge(this.maxBodyBytes) : null
+      return new Verdict(head, refusal, refusal === null ? target : null, this.#forwarding)
+    }
     const what = `${head.method} ${head.authority}${head.path}`
     return new Verdict(head, reasons.noRoute.with(what), null, this.#forwarding)
   }
 
-  /** A request was turned away for what its caller is. */
-  refused(reason: Reason): void {
-    this.listener.denied += 1
-    this.#shared.refused(this.#caller, reason)
+  /** A request was turned away for its head, or for what its caller is. */
+  turnedAway(reason: Reason): void {
+    if (reason.is(reasons.denied)) {
+      this.listener.denied += 1
+      this.#shared.refused(this.#caller, reason)
+    } else if (reason.is(reasons.uriTooLong)) this.listener.limits.count('limits.uriBytes')
+    else if (reason.is(reasons.bodyTooLarge)) this.listener.limits.count('limits.bodyBytes')
+  }
+
+  /** More of a body came than it may have. */
+  bodyTooLarge(): Reason {
+    this.listener.limits.count('limits.bodyBytes')
+    return bodyTooLarge(this.maxBodyBytes)
   }
 
   /** Writes the access record of an exchange that has ended. */
@@ -128,4 +152,8 @@ export class CallerContext implements RequestAcceptor {
       traceId: '',
     })
   }
+}
+
+function bodyTooLarge(limit: number): Reason {
+  return reasons.bodyTooLarge.with(`more than ${limit} bytes`)
 }

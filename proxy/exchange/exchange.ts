@@ -14,6 +14,7 @@ import { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
+import { recordEnd } from './record.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
 import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry } from './try-again.ts'
@@ -103,6 +104,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const { verdict } = this
     const target = verdict.target
     if (target === null) {
+      this.context.turnedAway(verdict.refusal as Reason)
       this.#answer(verdict.refusal as Reason)
       return
     }
@@ -171,6 +173,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
 
   data(chunk: Buffer, from: number, to: number, end: boolean): void {
     this.requestBytes += to - from
+    if (this.requestBytes > this.context.maxBodyBytes) return this.#giveUp(this.context.bodyTooLarge(), false)
     if (end) this.#requestEnds()
     const replay = this.replay
     if (replay !== null) {
@@ -196,9 +199,10 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (timeout !== null && !this.committed) this.#arm(timeout)
   }
 
-  /** The caller is gone. */
+  /** The caller is gone, or its session has given up, be it on the endpoint. */
   reset(reason: Reason): void {
     this.reason = reason
+    if (this.attempt !== null && reason.fault === 'upstream') this.#settle(this.attempt, true)
     this.attempt?.cancel(reason)
     if (!this.done) this.#record(reason.status)
   }
@@ -324,13 +328,18 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   /** The response is overdue. */
   expired(): void {
     if (this.committed || this.done) return
-    const reason = reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`)
+    this.#giveUp(reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`), true)
+  }
+
+  /** Ends the request here, whatever has come of it; `overdue` when the endpoint is to blame. */
+  #giveUp(reason: Reason, overdue: boolean): void {
     const { attempt } = this
-    if (attempt !== null) {
-      this.#settle(attempt, attempt.stream !== null)
-      attempt.cancel(reason)
-    }
-    this.#answer(reason)
+    if (attempt !== null && overdue) this.#settle(attempt, attempt.stream !== null)
+    attempt?.cancel(reason)
+    this.attempt = null
+    if (this.done) this.#dropRequest()
+    else if (this.committed) this.#breakOff(reason)
+    else this.#answer(reason)
   }
 
   // The end
@@ -345,7 +354,6 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (this.request.grpc) this.grpcStatus = reason.grpcStatus
     this.#record(this.request.grpc ? 200 : reason.status)
     this.#dropRequest()
-    if (reason.is(reasons.denied)) this.context.refused(reason)
     replyLocally(this.down, this.request, reason)
   }
 
@@ -384,12 +392,6 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (this.done) return
     this.done = true
     this.#disarm()
-    this.attempt?.release()
-    this.cluster?.requestEnded(this.retrying)
-    const stats = this.stats
-    stats.requestBytes += this.requestBytes
-    stats.responseBytes += this.responseBytes
-    stats.record(status, this.grpcStatus, this.context.clock.now() - this.startedAt)
-    if (this.context.accessLog !== null) this.context.logAccess(this, status)
+    recordEnd(this, status)
   }
 }

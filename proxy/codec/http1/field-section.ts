@@ -24,7 +24,8 @@ export const MALFORMED = -1
 /** `scan` met more fields than allowed. */
 export const TOO_MANY_FIELDS = -2
 
-const MAX_FIELDS = 1000
+/** The most that `limits.fields` can be. */
+const MAX_FIELDS = 10_000
 
 /**
  * Reads a field section (RFC 9112 §5) in two passes: `scan` walks over the bytes once and notes where things are,

@@ -82,10 +82,12 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   #inputEnded = false
   /** Bytes of the request thrown away behind its response. */
   #thrownAway = 0
+  /** Bytes of all bodies so far. */
+  #bodyBytes = 0
 
   constructor(transport: Transport, options: Http1ServerOptions) {
     const limits = options.limits ?? DEFAULT_LIMITS
-    super(transport, limits, new RequestHeadParser(options.scheme, limits))
+    super(transport, limits, new RequestHeadParser(options.scheme, limits), options.limitReached)
     this.#options = options
     const timeouts = options.timeouts ?? DEFAULT_SERVER_TIMEOUTS
     this.#silence = new Silence(timeouts)
@@ -120,13 +122,13 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
         }
         const next = this.readHead(octets, at, to)
         if (next === 0) break
-        if (next < 0) this.fail(this.parser.failed)
+        if (next < 0) this.#refuse(this.parser.failed, this.parser.limit)
         else this.#begin(this.record as HeadRecord)
         at = next < 0 ? to : next
       } else if (this.#phase === BODY) {
         at = this.body.next(octets, at, to)
-        if (this.body.failure !== null) this.fail(reasons.badRequest.with(this.body.failure))
-        else this.#deliver(octets)
+        if (this.body.failure === null) this.#deliver(octets)
+        else this.#refuse(reasons.badRequest.with(this.body.failure), this.body.limit)
       } else if (this.#phase === WAIT) break
       else at = to
     }
@@ -142,9 +144,16 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     this.#stream = stream
     this.#blankLine = false
     this.requests++
+    if (this.requests >= this.limits.requests) this.#lastRequest(stream)
     this.#phase = end ? WAIT : BODY
     if (!end) this.body.begin(record.framing, record.head.contentLength)
     this.#options.acceptor.request(stream, record.head, end)
+  }
+
+  /** As many requests have come as the connection may bring. */
+  #lastRequest(stream: Http1ServerStream): void {
+    stream.keepAlive = false
+    this.limitReached('http1.requests')
   }
 
   #deliver(octets: Buffer): void {
@@ -154,9 +163,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     const done = body.done
     if (bytes === 0 && !done) return
     const answered = stream.out === OUT_DONE
+    this.#bodyBytes += bytes
     if (answered) {
       this.#thrownAway += bytes
-      if (this.#thrownAway > this.limits.drainBytes) return this.#finish(stream)
+      if (this.#thrownAway > this.limits.drainBytes) return this.#drainLimit(stream)
     } else this.handedOn(bytes)
     if (done) {
       this.#phase = WAIT
@@ -179,7 +189,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (!stream.keepAlive) this.#finish(stream)
     else if (stream.incomingDone) this.#next()
     else if (this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes)
-      this.#finish(stream)
+      this.#drainLimit(stream)
     else {
       this.#thrownAway = 0
       this.forgetCredit()
@@ -213,6 +223,11 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     receiver?.reset(reasons.downstreamClosed.with('the response was complete before the request'))
   }
 
+  #drainLimit(stream: Http1ServerStream): void {
+    this.limitReached('http1.drainBytes')
+    this.#finish(stream)
+  }
+
   #linger(): void {
     if (this.#phase >= LINGER) return
     this.#phase = LINGER
@@ -220,6 +235,12 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     else this.forgetCredit()
     this.transport.end()
     this.#options.wheel.arm(this.#timer, LINGER_MS)
+  }
+
+  /** Input is refused; `limit` is the key of the limit that it reached, "" when it is wrong. */
+  #refuse(reason: Reason, limit: string): void {
+    if (limit !== '') this.limitReached(limit)
+    this.fail(reason)
   }
 
   /** Ends the exchange under way, if any, and the connection; with a reply when none was begun. */
@@ -231,7 +252,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     stream?.kill()
     this.#stream = null
     this.#options.onRefused?.(reason)
-    if (out === OUT_HEAD) writeErrorReply(this.transport, reason, this.#options.serverName ?? '')
+    if (out === OUT_HEAD) {
+      const request = stream === null ? null : stream.record.head
+      writeErrorReply(this.transport, reason, this.#options.serverName ?? '', request)
+    }
     if (out === OUT_HEAD || out === OUT_DONE) this.#linger()
     else this.#abort(stream as Http1ServerStream)
     receiver?.reset(reason)
@@ -319,22 +343,38 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   /** Looks whether anything happened since the last time; nothing is armed per request. */
   expired(): void {
     if (this.#phase === CLOSED) return
-    const waiting = this.transport.unsent
+    const { transport } = this
+    if (this.#phase !== LINGER) this.#look()
+    else if (transport.unsent === 0 || this.#silence.stalled(true, transport.progress)) transport.destroy()
+    if (this.#phase !== CLOSED && !transport.socket.destroyed && this.#timer.due < 0) {
+      this.#options.wheel.arm(this.#timer, this.#silence.period)
+    }
+  }
+
+  #look(): void {
     const silence = this.#silence
-    if (this.#phase === LINGER) {
-      if (waiting === 0 || silence.stalled(waiting)) this.transport.destroy()
-    } else {
-      const partial = this.#phase === HEAD && this.kept > 0 && !this.#held
-      silence.observe(this.requests * 8 + this.#phase * 2 + (partial ? 1 : 0))
-      if (silence.stalled(waiting))
-        this.close(reasons.timeout.with('the caller takes no more of the response'))
-      else if (partial && silence.head()) this.fail(reasons.requestTimeout)
-      else if (this.#phase === HEAD && !partial && !this.#held && (this.draining || silence.idle())) {
-        this.#linger()
-      }
-    }
-    if (this.#phase !== CLOSED && !this.transport.socket.destroyed && this.#timer.due < 0) {
-      this.#options.wheel.arm(this.#timer, silence.period)
-    }
+    const transport = this.transport
+    const stream = this.#stream
+    const between = this.#phase === HEAD && !this.#held
+    const partial = between && this.kept > 0
+    const { progress } = transport
+    // With a body that waits for the endpoint, or for our 100 (Continue), the caller is not to blame.
+    const wanted = this.#phase === BODY && !this.paused && stream !== null && !stream.expecting
+    silence.observe(this.requests * 8 + this.#phase * 2 + (partial ? 1 : 0))
+    const moved = this.requests + this.#bodyBytes + transport.written
+    const stalled = silence.stalled(transport.unsent > 0, progress)
+    const starved = silence.starved(wanted && !stream.record.head.grpc, this.requests, this.#bodyBytes)
+    const still = silence.still(stream !== null, moved, progress)
+    if (this.paused && this.peerLost()) transport.destroy()
+    else if (stalled) {
+      this.limitReached('timeouts.write')
+      this.close(reasons.writeTimeout)
+    } else if (partial && silence.head()) this.#refuse(reasons.requestTimeout, 'timeouts.head')
+    else if (starved) {
+      this.#refuse(reasons.requestTimeout.with('its body brings too little'), 'timeouts.body')
+    } else if (still) {
+      const reason = wanted && stream.out === OUT_HEAD ? reasons.requestTimeout : reasons.timeout
+      this.#refuse(reason.with('nothing moved for too long'), 'timeouts.stream')
+    } else if (between && !partial && (this.draining || silence.idle())) this.#linger()
   }
 }

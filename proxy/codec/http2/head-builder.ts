@@ -37,6 +37,9 @@ export class HeadBuilder implements FieldSink {
 
   readonly #maxBytes: number
   readonly #maxFields: number
+  readonly #maxTrailerBytes: number
+  /** The one of the two that counts for this block. */
+  #limit: number
   #shape = REQUEST
   #method = ''
   #scheme = ''
@@ -52,16 +55,19 @@ export class HeadBuilder implements FieldSink {
   #grpc = false
   #host: string | null = null
 
-  /** `maxBytes`: names, values and 32 bytes per field; `maxFields`: number of fields. */
-  constructor(maxBytes = 65536, maxFields = 100) {
+  /** `maxBytes`, of trailers `maxTrailerBytes`: names, values and 32 bytes per field; `maxFields`: number of fields. */
+  constructor(maxBytes = 65536, maxFields = 100, maxTrailerBytes = maxBytes) {
     this.#maxBytes = maxBytes
     this.#maxFields = maxFields
+    this.#maxTrailerBytes = maxTrailerBytes
+    this.#limit = maxBytes
   }
 
   begin(shape: number): void {
     this.malformed = ''
     this.tooLarge = ''
     this.#shape = shape
+    this.#limit = shape === TRAILERS ? this.#maxTrailerBytes : this.#maxBytes
     this.#method = ''
     this.#scheme = ''
     this.#authority = ''
@@ -79,8 +85,8 @@ export class HeadBuilder implements FieldSink {
 
   field(name: string, value: string, kind: number, valid: boolean, sensitive: boolean): void {
     this.#bytes += name.length + value.length + FIELD_OVERHEAD
-    if (this.#bytes > this.#maxBytes) {
-      this.tooLarge = `the fields take more than ${this.#maxBytes} bytes`
+    if (this.#bytes > this.#limit) {
+      this.tooLarge = `the fields take more than ${this.#limit} bytes`
       return
     }
     if (!valid) this.malformed = `the value of ${name} holds a control character or ends in white space`

@@ -40,9 +40,9 @@ export class HeadDecoder {
   // would otherwise all live until they are pushed out, which costs the collector more than decoding them.
   readonly #seen = new Int32Array(SLOTS)
 
-  constructor(tableSize: number, maxBytes: number, maxFields: number) {
+  constructor(tableSize: number, maxBytes: number, maxFields: number, maxTrailerBytes = maxBytes) {
     this.#hpack = new HpackDecoder(tableSize, maxBytes)
-    this.#builder = new HeadBuilder(maxBytes, maxFields)
+    this.#builder = new HeadBuilder(maxBytes, maxFields, maxTrailerBytes)
   }
 
   /** `shape` is REQUEST or RESPONSE. */

@@ -148,6 +148,8 @@ export interface BenchOptions {
   readonly inbound?: boolean
   readonly maxRequests?: number
   readonly retryBudget?: number
+  readonly maxUriBytes?: number
+  readonly maxBodyBytes?: number
 }
 
 /** A listener with one route to one cluster, whose peers on both sides the test plays. */
@@ -201,6 +203,8 @@ export class ExchangeBench {
       {
         clock: this.clock,
         timers: this.clock.timers,
+        maxUriBytes: options.maxUriBytes ?? 8192,
+        maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY,
         routes: new RouteTable([{ match: { ...ANY, ...options.match }, target }]),
         authorization: new Authorization(options.authorize ?? []),
         listener: this.listener,
