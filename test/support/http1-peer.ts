@@ -134,6 +134,8 @@ export class ServerBench implements RequestAcceptor {
   readonly time = new VirtualTime()
   readonly accepted: Accepted[] = []
   readonly refused: Reason[] = []
+  /** Keys of the limits that were reached. */
+  readonly limits: string[] = []
   closed = 0
   readonly transport: Transport
   readonly connection: Http1ServerConnection
@@ -150,6 +152,7 @@ export class ServerBench implements RequestAcceptor {
         this.closed++
       },
       onRefused: (reason) => this.refused.push(reason),
+      limitReached: (limit) => this.limits.push(limit),
       ...options,
     })
   }
@@ -191,6 +194,8 @@ export class ClientBench implements ClientSessionOwner {
   readonly socket = new MemorySocket()
   readonly time = new VirtualTime()
   readonly events: string[] = []
+  /** Keys of the limits that were reached. */
+  readonly limits: string[] = []
   readonly transport: Transport
   readonly connection: Http1ClientConnection
 
@@ -199,6 +204,7 @@ export class ClientBench implements ClientSessionOwner {
     this.connection = new Http1ClientConnection(this.transport, {
       owner: this,
       wheel: this.time.wheel,
+      limitReached: (limit) => this.limits.push(limit),
       ...options,
     })
   }
