@@ -336,7 +336,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const { attempt } = this
     if (attempt !== null && overdue) this.#settle(attempt, attempt.stream !== null)
     attempt?.cancel(reason)
-    this.attempt = null
+    this.reason = reason
     if (this.done) this.#dropRequest()
     else if (this.committed) this.#breakOff(reason)
     else this.#answer(reason)
