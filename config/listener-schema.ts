@@ -92,6 +92,12 @@ export const listenerSchema = kind.mapping({
         .describe(
           'A request on which nothing moves for this time, in neither direction, is ended: 504, or 408 when its own body is awaited. gRPC calls too. `off`: no limit.',
         ),
+      tunnel: kind
+        .orOff('a duration such as 30s, 5m or 1h', kind.duration(), kind.durationMeant)
+        .prefault('1h')
+        .describe(
+          'A WebSocket or another tunnel in which nothing moves either way is cut after this time, at the latest after twice as much. `off`: never.',
+        ),
     })
     .prefault({})
     .describe('Limits in time for its connections.'),

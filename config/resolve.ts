@@ -53,7 +53,7 @@ function resolveListener(listener: ListenerDocument): to.ListenerConfig {
     direction: listener.direction ?? (tls !== 'none' || name.startsWith('inbound') ? 'inbound' : 'outbound'),
     authorize: listener.authorize.map(resolveRule),
     routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`)),
-    timeouts: { ...timeouts, stream: orNull(timeouts.stream) },
+    timeouts: { ...timeouts, stream: orNull(timeouts.stream), tunnel: orNull(timeouts.tunnel) },
     limits: {
       ...limits,
       streams: limits.streams ?? (exposed ? 100 : 1024),
@@ -93,6 +93,7 @@ function resolveRoute(route: RouteDocument, defaultName: string): to.RouteConfig
     retry: retry
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
+    upgrades: route.upgrades,
   }
 }
 

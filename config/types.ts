@@ -100,6 +100,8 @@ export interface ListenerTimeouts {
   readonly write: number
   /** Something has to move on a request within this time; `null`: no limit. */
   readonly stream: number | null
+  /** A tunnel in which nothing moves either way is cut after this time; `null`: never. */
+  readonly tunnel: number | null
 }
 
 export interface ListenerLimits {
@@ -152,6 +154,8 @@ export interface RouteConfig {
   /** From the last byte of the request to the head of the response, in milliseconds; `null`: no limit. */
   readonly timeout: number | null
   readonly retry: RetryConfig | null
+  /** Lower-case upgrade tokens, and `connect` for the method CONNECT. */
+  readonly upgrades: readonly string[]
 }
 
 export interface WeightedUpstream {

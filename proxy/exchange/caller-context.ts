@@ -92,19 +92,21 @@ export class CallerContext implements RequestAcceptor {
       const reason = reasons.uriTooLong.with(`more than ${maxUriBytes} bytes`)
       return new Verdict(head, reason, null, this.#forwarding)
     }
-    if (head.method === 'CONNECT') {
-      const reason = reasons.notImplemented.with('CONNECT')
-      return new Verdict(head, reason, null, this.#forwarding)
-    }
     const refusal = this.#shared.authorization.refusal(this.#caller.principal, head)
     if (refusal !== '') return new Verdict(head, reasons.denied.with(refusal), null, this.#forwarding)
     const target = this.#shared.routes.find(head)
     if (target !== null) {
-      const refusal = head.contentLength > this.maxBodyBytes ? bodyTooLarge(this.maxBodyBytes) : null
-      return new Verdict(head, refusal, refusal === null ? target : null, this.#forwarding)
+      const denial = this.#tunnelDenial(head, target) ?? this.#bodyDenial(head)
+      return new Verdict(head, denial, denial === null ? target : null, this.#forwarding)
     }
     const what = `${head.method} ${head.authority}${head.path}`
     return new Verdict(head, reasons.noRoute.with(what), null, this.#forwarding)
+  }
+
+  /** Why the tunnel that the request asks for is not opened; null when it is, or none is asked for. */
+  #tunnelDenial(head: Head, target: RouteTarget): Reason | null {
+    if (head.tunnel === '' || target.tunnels.allowed.has(head.tunnel)) return null
+    return reasons.tunnelDenied.with(`${head.tunnel} is not among the upgrades of route ${target.name}`)
   }
 
   /** A request was turned away for its head, or for what its caller is. */
@@ -120,6 +122,10 @@ export class CallerContext implements RequestAcceptor {
   bodyTooLarge(): Reason {
     this.listener.limits.count('limits.bodyBytes')
     return bodyTooLarge(this.maxBodyBytes)
+  }
+
+  #bodyDenial(head: Head): Reason | null {
+    return head.contentLength > this.maxBodyBytes ? bodyTooLarge(this.maxBodyBytes) : null
   }
 
   /** Writes the access record of an exchange that has ended. */

@@ -1,41 +1,19 @@
-import { Timer, type TimerWheel } from '../../base/timer-wheel.ts'
+import { Timer } from '../../base/timer-wheel.ts'
 import { atTurnEnd, type TurnEnd } from '../../base/turn.ts'
 import { NO_FIELDS } from '../../message/fields.ts'
-import type { LimitWatch } from '../../message/limit-watch.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import type { Protocol, RequestAcceptor, ServerSession } from '../../message/session.ts'
 import type { Transport } from '../transport.ts'
 import { Http1Connection } from './connection.ts'
 import { writeErrorReply } from './error-reply.ts'
 import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type HeadRecord } from './head-record.ts'
-import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS, type Http1Limits, type ServerTimeouts } from './limits.ts'
-import { CR, LF } from './octets.ts'
+import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS } from './limits.ts'
+import { CR, LF, NO_OCTETS } from './octets.ts'
 import { OUT_DONE, OUT_HEAD } from './outgoing.ts'
 import { RequestHeadParser } from './request-head.ts'
+import type { Http1ServerOptions } from './server-options.ts'
 import { Http1ServerStream } from './server-stream.ts'
 import { Silence } from './silence.ts'
-
-export interface Http1ServerOptions {
-  /** What requests get as their scheme. */
-  readonly scheme: 'http' | 'https'
-  readonly acceptor: RequestAcceptor
-  readonly wheel: TimerWheel
-  readonly limits?: Http1Limits
-  readonly timeouts?: ServerTimeouts
-  /** Written as `server` in the replies that the codec itself makes; none by default. */
-  readonly serverName?: string
-  /**
-   * Whether a caller that sent FIN behind its request still gets the response. Default true. With false it is taken to
-   * be gone, and its exchange ends: that is all that most callers do when they give up.
-   */
-  readonly halfClose?: boolean
-  /** The connection is gone. */
-  readonly onClosed?: (session: Http1ServerConnection) => void
-  /** The caller reached a limit; nobody is told by default. */
-  readonly limitReached?: LimitWatch
-  /** The codec itself turned input away, for metrics and logs. */
-  readonly onRefused?: (reason: Reason) => void
-}
 
 // Phases.
 /** Between requests, or within a head. */
@@ -44,9 +22,11 @@ const HEAD = 0
 const BODY = 1
 /** The request was read, the response is not complete: pipelined input waits. */
 const WAIT = 2
+/** Input is no HTTP any more: the request was CONNECT or an upgrade, and was accepted. */
+const TUNNEL = 3
 /** FIN is sent; input is thrown away until the peer closes too (RFC 9112 §9.6). */
-const LINGER = 3
-const CLOSED = 4
+const LINGER = 4
+const CLOSED = 5
 
 /** How long a peer that was sent FIN may take to close, in milliseconds. */
 const LINGER_MS = 2000
@@ -58,6 +38,7 @@ const DRAIN_IDLE_MS = 1000
  *
  *     HEAD --head read--> BODY --body read--> WAIT --response written--> HEAD
  *     BODY --response written--> BODY, throwing away up to `drainBytes` --> HEAD
+ *     WAIT --tunnel accepted--> TUNNEL --both sides ended--> LINGER
  *     any --error, Connection: close--> LINGER --peer closed--> CLOSED
  *
  * The sockets must allow half-open, so that a caller's FIN behind its request does not cost it the response. Whoever
@@ -130,7 +111,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
         if (this.body.failure === null) this.#deliver(octets)
         else this.#refuse(reasons.badRequest.with(this.body.failure), this.body.limit)
       } else if (this.#phase === WAIT) break
-      else at = to
+      else if (this.#phase === TUNNEL) {
+        this.#tunnelled(octets, at, to)
+        at = to
+      } else at = to
     }
     this.#consuming = false
     // Part of a head that will never be complete needs no answer: nobody asked anything.
@@ -140,14 +124,14 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
 
   #begin(record: HeadRecord): void {
     const stream = new Http1ServerStream(this, record)
-    const end = record.framing === BODY_NONE
+    const bodiless = record.framing === BODY_NONE
     this.#stream = stream
     this.#blankLine = false
     this.requests++
     if (this.requests >= this.limits.requests) this.#lastRequest(stream)
-    this.#phase = end ? WAIT : BODY
-    if (!end) this.body.begin(record.framing, record.head.contentLength)
-    this.#options.acceptor.request(stream, record.head, end)
+    this.#phase = bodiless ? WAIT : BODY
+    if (!bodiless) this.body.begin(record.framing, record.head.contentLength)
+    this.#options.acceptor.request(stream, record.head, bodiless && record.head.tunnel === '')
   }
 
   /** As many requests have come as the connection may bring. */
@@ -183,9 +167,32 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (done && answered && this.#stream === stream) this.#next()
   }
 
+  /** The caller's bytes belong to the tunnel from here on; those that wait follow later in the turn. */
+  tunnelOpen(): void {
+    this.#phase = TUNNEL
+    if (this.#consuming || this.kept === 0 || this.#scheduled) return
+    this.#scheduled = true
+    atTurnEnd(this)
+  }
+
+  #tunnelled(octets: Buffer, from: number, to: number): void {
+    this.handedOn(to - from)
+    this.#stream?.receiver?.data(octets, from, to, false)
+  }
+
+  /** The caller's side of the tunnel has ended; the other may go on (RFC 9110 §9.3.6). */
+  #tunnelEnded(): void {
+    const stream = this.#stream
+    if (stream === null || stream.incomingDone) return
+    stream.incomingDone = true
+    stream.receiver?.data(NO_OCTETS, 0, 0, true)
+    if (stream === this.#stream && stream.out === OUT_DONE) this.#finish(stream)
+  }
+
   /** The response of `stream` is written. */
   responseSent(stream: Http1ServerStream): void {
     if (stream !== this.#stream) return
+    if (stream.tunnel && !stream.incomingDone) return this.transport.end()
     if (!stream.keepAlive) this.#finish(stream)
     else if (stream.incomingDone) this.#next()
     else if (this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes)
@@ -211,6 +218,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   turnEnd(): void {
     this.#scheduled = false
     this.consumeKept()
+    if (this.#inputEnded && this.#phase === TUNNEL) return this.#tunnelEnded()
     if (this.#inputEnded && this.#phase === HEAD && !this.#held) this.#linger()
   }
 
@@ -270,7 +278,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   /** The exchange gave `stream` up. */
   given(stream: Http1ServerStream, _reason: Reason): void {
     if (stream !== this.#stream) return
-    if (stream.out === OUT_DONE) {
+    if (stream.out === OUT_DONE && !stream.tunnel) {
       // The response has left; only the rest of the request is of no interest.
       stream.receiver = null
       stream.source = null
@@ -284,6 +292,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   readEnd(): void {
     this.#inputEnded = true
     const sending = this.#phase === BODY
+    if (this.#phase === TUNNEL && this.kept === 0) return this.#tunnelEnded()
     if (sending || (this.#phase === WAIT && this.#options.halfClose === false)) {
       const stream = this.#stream as Http1ServerStream
       const answered = stream.out === OUT_DONE
@@ -364,7 +373,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     const moved = this.requests + this.#bodyBytes + transport.written
     const stalled = silence.stalled(transport.unsent > 0, progress)
     const starved = silence.starved(wanted && !stream.record.head.grpc, this.requests, this.#bodyBytes)
-    const still = silence.still(stream !== null, moved, progress)
+    // A tunnel has a deadline of its own, timeouts.tunnel.
+    const still = silence.still(stream !== null && this.#phase !== TUNNEL, moved, progress)
     if (this.paused && this.peerLost()) transport.destroy()
     else if (stalled) {
       this.limitReached('timeouts.write')

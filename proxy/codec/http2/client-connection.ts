@@ -1,3 +1,4 @@
+import { type Head, tunnelHead } from '../../message/head.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import type { ClientSession, ClientSessionOwner } from '../../message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
@@ -131,6 +132,13 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
       return
     }
     stream.headReceived = true
+    if (stream.tunnel !== '') {
+      if (head.status < 300) {
+        this.#tunnelOpen(stream, head, end)
+        return
+      }
+      stream.tunnel = ''
+    }
     if (head.status === 204 || head.status === 304) stream.bodiless = true
     // What has no body whatever its length says is malformed with one.
     stream.expected = stream.bodiless ? 0 : head.contentLength
@@ -142,6 +150,13 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
       }
     }
     if (stream.receiver !== null) stream.receiver.head(head, null, end)
+    if (end && stream.state === CLOSED) this.forget(stream)
+  }
+
+  /** The server accepted: DATA frames are the tunnel's bytes from here on, however long it says its answer is. */
+  #tunnelOpen(stream: Http2Stream, head: Head, end: boolean): void {
+    if (end) stream.receiveEnd()
+    stream.receiver?.head(tunnelHead(head, stream.tunnel), null, end)
     if (end && stream.state === CLOSED) this.forget(stream)
   }
 

@@ -233,6 +233,9 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
     } else if (fields === null) {
       this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+    } else if (stream.tunnel !== '') {
+      // RFC 9113 §8.5: a tunnel is made of DATA frames only.
+      this.streamError(stream, PROTOCOL_ERROR, 'HEADERS in a tunnel')
     } else if (!end) {
       this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
     } else {
@@ -307,6 +310,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)
     this.encoder.maxFrameSize = this.peer.maxFrameSize
     this.encoder.setPeerTableSize(this.peer.headerTableSize)
+    this.extendedConnect = this.isClient && this.peer.connectProtocol
     if (!this.#shiftWindows(this.peer.initialWindow - before)) return
     writeSettingsAck(this.transport)
     this.glitch(1)

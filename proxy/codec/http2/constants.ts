@@ -57,6 +57,7 @@ export const SETTINGS_MAX_CONCURRENT_STREAMS = 0x3
 export const SETTINGS_INITIAL_WINDOW_SIZE = 0x4
 export const SETTINGS_MAX_FRAME_SIZE = 0x5
 export const SETTINGS_MAX_HEADER_LIST_SIZE = 0x6
+export const SETTINGS_ENABLE_CONNECT_PROTOCOL = 0x8
 
 /** Bytes of a frame header (RFC 9113 §4.1). */
 export const FRAME_HEADER = 9

@@ -12,6 +12,7 @@ import {
   PREFACE,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
+  SETTINGS_ENABLE_CONNECT_PROTOCOL,
   SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_CONCURRENT_STREAMS,
   SETTINGS_MAX_HEADER_LIST_SIZE,
@@ -71,6 +72,8 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       options.streamWindow,
       SETTINGS_MAX_HEADER_LIST_SIZE,
       options.maxHeadBytes,
+      SETTINGS_ENABLE_CONNECT_PROTOCOL,
+      1,
     ])
     this.openWindow()
   }
@@ -143,6 +146,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     const stream = new Http2Stream(this, id, this.peer.initialWindow, this.options.streamWindow)
     stream.headReceived = true
     stream.expected = head.contentLength
+    stream.tunnel = head.tunnel
     if (end) {
       stream.state = receivedEnd(stream.state)
       if (head.contentLength > 0) {

@@ -5,6 +5,7 @@ import {
   MAX_WINDOW,
   NO_ERROR,
   PROTOCOL_ERROR,
+  SETTINGS_ENABLE_CONNECT_PROTOCOL,
   SETTINGS_ENABLE_PUSH,
   SETTINGS_HEADER_TABLE_SIZE,
   SETTINGS_INITIAL_WINDOW_SIZE,
@@ -20,6 +21,8 @@ export class PeerSettings {
   initialWindow = DEFAULT_WINDOW
   /** Bytes. */
   maxFrameSize = DEFAULT_FRAME_SIZE
+  /** A server takes extended CONNECT (RFC 8441 §3). */
+  connectProtocol = false
   /** After `read` returned an error code: what was wrong. */
   problem = ''
 
@@ -50,6 +53,11 @@ export class PeerSettings {
         return this.#wrong(PROTOCOL_ERROR, `MAX_FRAME_SIZE is ${value}`)
       }
       this.maxFrameSize = value
+    } else if (id === SETTINGS_ENABLE_CONNECT_PROTOCOL) {
+      if (value > 1 || (value === 0 && this.connectProtocol)) {
+        return this.#wrong(PROTOCOL_ERROR, `ENABLE_CONNECT_PROTOCOL is ${value}`)
+      }
+      this.connectProtocol = value === 1
     }
     return NO_ERROR
   }

@@ -150,6 +150,9 @@ export interface BenchOptions {
   readonly retryBudget?: number
   readonly maxUriBytes?: number
   readonly maxBodyBytes?: number
+  /** Values of `Head.tunnel` that the route opens; none by default. */
+  readonly tunnels?: readonly string[]
+  readonly tunnelIdleMs?: number
 }
 
 /** A listener with one route to one cluster, whose peers on both sides the test plays. */
@@ -187,6 +190,7 @@ export class ExchangeBench {
         },
       } as unknown as OutlierDetector,
       pools: this.pools as unknown as EndpointPool[],
+      tunnelPools: this.pools as unknown as EndpointPool[],
       endpointStats: addresses.map(({ address }) => new EndpointStats('shop', address.text)),
       stats: new UpstreamStats('shop'),
       maxRequests: options.maxRequests ?? 1024,
@@ -198,6 +202,7 @@ export class ExchangeBench {
       [{ cluster: this.cluster, upTo: 1, stats: this.stats }],
       options.timeout ?? null,
       retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
+      { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
     )
     this.context = new CallerContext(
       {

@@ -21,8 +21,10 @@ import { ServerBench } from '../../../support/http2-bench.ts'
 
 const BASE = { ':method': 'GET', ':scheme': 'https', ':path': '/', ':authority': 'a.test' }
 
-function without(name: string): Pairs {
-  return Object.entries(BASE).filter(([key]) => key !== name)
+const EXTENDED = { ...BASE, ':method': 'CONNECT', ':protocol': 'websocket' }
+
+function without(name: string, fields: Readonly<Record<string, string>> = BASE): Pairs {
+  return Object.entries(fields).filter(([key]) => key !== name)
 }
 
 t.test('a request becomes a head', async (t) => {
@@ -82,7 +84,13 @@ const malformed: Record<string, FieldsOf> = {
   'a :authority twice': [...Object.entries(BASE), [':authority', 'a.test']] as Pairs,
   'an unknown pseudo-field': { ...BASE, ':x': 'y' },
   'a :status': { ...BASE, ':status': '200' },
-  'a :protocol that was not negotiated': { ...BASE, ':method': 'CONNECT', ':protocol': 'websocket' },
+  'a :protocol without CONNECT': { ...BASE, ':protocol': 'websocket' },
+  'a :protocol that is no token': { ...EXTENDED, ':protocol': 'web socket' },
+  'an empty :protocol': { ...EXTENDED, ':protocol': '' },
+  'extended CONNECT without :path': without(':path', EXTENDED),
+  'extended CONNECT without :scheme': without(':scheme', EXTENDED),
+  'extended CONNECT without :authority': without(':authority', EXTENDED),
+  'extended CONNECT with content-length': { ...EXTENDED, 'content-length': '0' },
   'a pseudo-field behind a field': [...without(':path'), ['a', 'b'], [':path', '/']] as Pairs,
   'a pseudo-field behind host': [...without(':path'), ['host', 'a.test'], [':path', '/']] as Pairs,
   'an upper-case name': { ...BASE, 'X-a': 'b' },
@@ -123,6 +131,8 @@ const malformed: Record<string, FieldsOf> = {
   'CONNECT with :path': { ':method': 'CONNECT', ':authority': 'a:1', ':path': '/' },
   'CONNECT with :scheme': { ':method': 'CONNECT', ':authority': 'a:1', ':scheme': 'http' },
   'CONNECT without :authority': { ':method': 'CONNECT' },
+  'CONNECT without a port': { ':method': 'CONNECT', ':authority': 'a' },
+  'CONNECT with content-length': { ':method': 'CONNECT', ':authority': 'a:1', 'content-length': '0' },
   'CONNECT to what is no host': { ':method': 'CONNECT', ':authority': 'a b:1' },
 }
 
