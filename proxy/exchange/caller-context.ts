@@ -92,6 +92,12 @@ export class CallerContext implements RequestAcceptor {
       const reason = reasons.uriTooLong.with(`more than ${maxUriBytes} bytes`)
       return new Verdict(head, reason, null, this.#forwarding)
     }
+    // HTTP/1.1 finds this, too, while it reads.
+    const expected = head.fields.joined('expect')
+    if (expected !== null && expected.toLowerCase() !== '100-continue') {
+      const reason = reasons.expectationFailed.with(expected.slice(0, 64))
+      return new Verdict(head, reason, null, this.#forwarding)
+    }
     const refusal = this.#shared.authorization.refusal(this.#caller.principal, head)
     if (refusal !== '') return new Verdict(head, reasons.denied.with(refusal), null, this.#forwarding)
     const target = this.#shared.routes.find(head)

@@ -103,6 +103,7 @@ export class RequestHeadParser implements HeadParser {
         return this.#refuseBad('the request target * goes with OPTIONS only')
       }
     }
+    if (section.mixedTypes) return this.#refuseBad('Content-Type fields that contradict each other')
     let framing = BODY_NONE
     let length = -1
     if (section.transferEncodings > 0) {

@@ -54,6 +54,8 @@ export class HeadBuilder implements FieldSink {
   #bytes = 0
   #length = -1
   #grpc = false
+  /** A content-type has come. */
+  #typed = false
   #host: string | null = null
 
   /** `maxBytes`, of trailers `maxTrailerBytes`: names, values and 32 bytes per field; `maxFields`: number of fields. */
@@ -82,6 +84,7 @@ export class HeadBuilder implements FieldSink {
     this.#bytes = 0
     this.#length = -1
     this.#grpc = false
+    this.#typed = false
     this.#host = null
   }
 
@@ -140,7 +143,10 @@ export class HeadBuilder implements FieldSink {
     if (kind === TE) {
       if (value.toLowerCase() !== 'trailers') this.malformed = 'te may only be "trailers"'
     } else if (kind === CONTENT_TYPE) {
-      this.#grpc = isGrpcContentType(value)
+      const grpc = isGrpcContentType(value)
+      if (this.#typed && grpc !== this.#grpc) this.malformed = 'content types that contradict each other'
+      this.#typed = true
+      this.#grpc = grpc
     } else if (kind === CONTENT_LENGTH) {
       const length = parseContentLength(value)
       if (length < 0) this.malformed = 'content-length is not a number'
