@@ -189,14 +189,18 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (stream === this.#stream && stream.out === OUT_DONE) this.#finish(stream)
   }
 
+  /** More of the request's body is to come than would be read and thrown away behind its response. */
+  get restTooLong(): boolean {
+    return this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes
+  }
+
   /** The response of `stream` is written. */
   responseSent(stream: Http1ServerStream): void {
     if (stream !== this.#stream) return
     if (stream.tunnel && !stream.incomingDone) return this.transport.end()
     if (!stream.keepAlive) this.#finish(stream)
     else if (stream.incomingDone) this.#next()
-    else if (this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes)
-      this.#drainLimit(stream)
+    else if (this.restTooLong) this.#drainLimit(stream)
     else {
       this.#thrownAway = 0
       this.forgetCredit()

@@ -78,6 +78,10 @@ export class Http1ServerStream extends OutgoingStream {
     // A caller that was not told to continue may send the body or may not: what follows cannot be told apart.
     if (this.expecting && !this.incomingDone) this.keepAlive = false
     if (this.connection.draining) this.keepAlive = false
+    // Said now, since nobody else would tell the caller that its next request must go elsewhere.
+    if (!this.incomingDone && this.receiver?.discards === true && this.connection.restTooLong) {
+      this.keepAlive = false
+    }
     if (!this.keepAlive) shape |= SHAPE_CLOSE
     else if (record.http10) shape |= SHAPE_KEEP_ALIVE
     if (!writeHead(this.transport, head, shape, added)) return this.contradiction(headFailure)

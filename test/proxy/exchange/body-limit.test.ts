@@ -2,6 +2,7 @@ import t from 'tap'
 import { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import { reasons } from '../../../proxy/message/reason.ts'
+import { ProxyBench, settle } from '../../support/proxy-bench.ts'
 import { ExchangeBench, type FakeStream, NOTHING_HELD } from './exchange-bench.ts'
 
 const LIMIT = 1000
@@ -162,5 +163,24 @@ t.test('a session that gives up for the endpoint’s sake blames it; for the cal
     t.match(bench.upstream[0]?.cancels, [{ code: reason.code }])
     t.match(bench.records, [{ code: reason.status, flags: reason.code }])
     t.strictSame(bench.held, NOTHING_HELD)
+  }
+})
+
+t.test('over HTTP/1.1 the caller is told when the connection will not read on', async (t) => {
+  for (const bytes of [10_000, 100_000]) {
+    const bench = await new ProxyBench('http1', 'http1', { maxBodyBytes: LIMIT }).startRaw()
+    t.teardown(() => bench.close())
+    bench.callerSocket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`)
+    await settle()
+    t.match(bench.received, /^HTTP\/1\.1 413 /)
+    t.equal(/\r\nconnection: close\r\n/.test(bench.received), bytes === 100_000)
+    bench.callerSocket.write('x'.repeat(bytes))
+    bench.callerSocket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await settle()
+    t.equal(
+      bench.accepted.length,
+      bytes === 100_000 ? 0 : 1,
+      'a small rest is read, and the connection goes on',
+    )
   }
 })
