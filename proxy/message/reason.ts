@@ -333,7 +333,7 @@ export const reasons = {
     1,
     CANCEL,
     false,
-    'the caller did not take its response in time',
+    'the caller did not take the response in time',
   ),
   idleTimeout: new Reason(
     'idle-timeout',

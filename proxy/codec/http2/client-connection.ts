@@ -12,8 +12,6 @@ import {
   PROTOCOL_ERROR,
   REFUSED_STREAM,
   SETTINGS_ENABLE_PUSH,
-  SETTINGS_INITIAL_WINDOW_SIZE,
-  SETTINGS_MAX_HEADER_LIST_SIZE,
 } from './constants.ts'
 import { writeSettings } from './frame/frame-writer.ts'
 import { RESPONSE } from './head-builder.ts'
@@ -53,14 +51,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     const at = transport.reserve(PREFACE.length)
     PREFACE.copy(transport.buffer, at)
     transport.length = at + PREFACE.length
-    writeSettings(transport, [
-      SETTINGS_ENABLE_PUSH,
-      0,
-      SETTINGS_INITIAL_WINDOW_SIZE,
-      options.streamWindow,
-      SETTINGS_MAX_HEADER_LIST_SIZE,
-      options.maxHeadBytes,
-    ])
+    writeSettings(transport, [SETTINGS_ENABLE_PUSH, 0, ...this.own.entries()])
     this.openWindow()
   }
 
@@ -71,7 +62,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
   }
 
   open(receiver: MessageSink, source: MessageSource): MessageStream {
-    const stream = new Http2Stream(this, this.#nextId, this.peer.initialWindow, this.options.streamWindow)
+    const stream = new Http2Stream(this, this.#nextId, this.peer.initialWindow, this.own.streamWindow)
     stream.receiver = receiver
     stream.source = source
     this.streams.add(stream)
@@ -89,6 +80,12 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     this.#retired = true
     this.#owner.retired(this)
     this.streamsEnded()
+  }
+
+  /** Whatever ends the connection, whoever owns it must not count on it any more. */
+  protected override finish(): void {
+    this.#retire()
+    super.finish()
   }
 
   protected lastProcessed(): number {
@@ -164,11 +161,18 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     return RESET_REASONS[code] ?? reasons.upstreamReset
   }
 
-  /** Streams above the last one the server names were never processed (RFC 9113 §6.8). */
+  /** Streams above the last one the server names were never processed, and it must not take that back (RFC 9113 §6.8). */
   protected goaway(lastStreamId: number, code: number, debug: string): void {
+    if (lastStreamId > this.#lastAccepted) {
+      this.frameError(
+        PROTOCOL_ERROR,
+        `GOAWAY raises the last stream from ${this.#lastAccepted} to ${lastStreamId}`,
+      )
+      return
+    }
     const detail = `${ERROR_NAMES[code] ?? code}${debug === '' ? '' : `, ${debug}`}`
     const reason = reasons.goaway.with(detail)
-    this.#lastAccepted = Math.min(this.#lastAccepted, lastStreamId)
+    this.#lastAccepted = lastStreamId
     this.#retire()
     const lost: Http2Stream[] = []
     for (const stream of this.streams.all()) if (stream.id > lastStreamId) lost.push(stream)

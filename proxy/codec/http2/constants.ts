@@ -68,5 +68,8 @@ export const MAX_WINDOW = 0x7fffffff
 /** The frame size everyone must accept (RFC 9113 §4.2), in bytes. */
 export const DEFAULT_FRAME_SIZE = 16384
 
+/** The dynamic table that every connection starts with (RFC 9113 §6.5.2), in bytes. */
+export const DEFAULT_TABLE_SIZE = 4096
+
 /** What a client's connection starts with (RFC 9113 §3.4). */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')

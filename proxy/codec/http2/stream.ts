@@ -191,6 +191,12 @@ export class Http2Stream implements MessageStream {
     if (this.unannounced * 2 >= this.windowSize) this.connection.restoreWindow(this)
   }
 
+  /** The window that the stream started with turned out to be `bytes` smaller; it may fall below zero. */
+  shrinkReceiveWindow(bytes: number): void {
+    this.receiveWindow -= bytes
+    this.windowSize -= bytes
+  }
+
   cancel(reason: Reason): void {
     if (this.state !== CLOSED) {
       this.connection.sendReset(this, reason.http2)
