@@ -46,7 +46,12 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
     this.own = new OwnSettings(options)
-    this.decoder = new HeadDecoder(this.own.headerTableSize, options.maxHeadBytes, options.maxFields)
+    this.decoder = new HeadDecoder(
+      this.own.headerTableSize,
+      options.maxHeadBytes,
+      options.maxFields,
+      options.maxTrailerBytes,
+    )
     this.reader = new FrameReader(this)
     this.#block = new HeaderBlock(options.maxHeadBytes * 2)
   }

@@ -38,6 +38,9 @@ export class HeadBuilder implements FieldSink {
 
   readonly #maxBytes: number
   readonly #maxFields: number
+  readonly #maxTrailerBytes: number
+  /** The one of the two that counts for this block. */
+  #limit: number
   #shape = REQUEST
   #method = ''
   #scheme = ''
@@ -52,18 +55,23 @@ export class HeadBuilder implements FieldSink {
   #bytes = 0
   #length = -1
   #grpc = false
+  /** A content-type has come. */
+  #typed = false
   #host: string | null = null
 
-  /** `maxBytes`: names, values and 32 bytes per field; `maxFields`: number of fields. */
-  constructor(maxBytes = 65536, maxFields = 100) {
+  /** `maxBytes`, of trailers `maxTrailerBytes`: names, values and 32 bytes per field; `maxFields`: number of fields. */
+  constructor(maxBytes = 65536, maxFields = 100, maxTrailerBytes = maxBytes) {
     this.#maxBytes = maxBytes
     this.#maxFields = maxFields
+    this.#maxTrailerBytes = maxTrailerBytes
+    this.#limit = maxBytes
   }
 
   begin(shape: number): void {
     this.malformed = ''
     this.tooLarge = ''
     this.#shape = shape
+    this.#limit = shape === TRAILERS ? this.#maxTrailerBytes : this.#maxBytes
     this.#method = ''
     this.#scheme = ''
     this.#authority = ''
@@ -77,13 +85,14 @@ export class HeadBuilder implements FieldSink {
     this.#bytes = 0
     this.#length = -1
     this.#grpc = false
+    this.#typed = false
     this.#host = null
   }
 
   field(name: string, value: string, kind: number, valid: boolean, sensitive: boolean): void {
     this.#bytes += name.length + value.length + FIELD_OVERHEAD
-    if (this.#bytes > this.#maxBytes) {
-      this.tooLarge = `the fields take more than ${this.#maxBytes} bytes`
+    if (this.#bytes > this.#limit) {
+      this.tooLarge = `the fields take more than ${this.#limit} bytes`
       return
     }
     if (!valid) this.malformed = `the value of ${name} holds a control character or ends in white space`
@@ -135,7 +144,10 @@ export class HeadBuilder implements FieldSink {
     if (kind === TE) {
       if (value.toLowerCase() !== 'trailers') this.malformed = 'te may only be "trailers"'
     } else if (kind === CONTENT_TYPE) {
-      this.#grpc = isGrpcContentType(value)
+      const grpc = isGrpcContentType(value)
+      if (this.#typed && grpc !== this.#grpc) this.malformed = 'content types that contradict each other'
+      this.#typed = true
+      this.#grpc = grpc
     } else if (kind === CONTENT_LENGTH) {
       const length = parseContentLength(value)
       if (length < 0) this.malformed = 'content-length is not a number'

@@ -41,9 +41,9 @@ export class HeadDecoder {
   readonly #seen = new Int32Array(SLOTS)
 
   /** `tableSize`: most that the peer may use of a dynamic table, in bytes. */
-  constructor(tableSize: number, maxBytes: number, maxFields: number) {
+  constructor(tableSize: number, maxBytes: number, maxFields: number, maxTrailerBytes = maxBytes) {
     this.#hpack = new HpackDecoder(tableSize, maxBytes)
-    this.#builder = new HeadBuilder(maxBytes, maxFields)
+    this.#builder = new HeadBuilder(maxBytes, maxFields, maxTrailerBytes)
   }
 
   setTableSize(bytes: number): void {

@@ -16,10 +16,18 @@ export interface Http2Options {
   readonly headerTableSize?: number
   /** Fields of one head. */
   readonly maxFields: number
+  /** Size of a trailer section, counted like a head; default that of a head. */
+  readonly maxTrailerBytes?: number
   /** A connection without streams is closed after this many milliseconds (up to twice as many); 0 never. */
   readonly idleMs: number
   /** Time for the peer's preface, and for a header block to be complete, in milliseconds. */
   readonly headMs: number
+  /** Time in which a request's body has to bring 1 KiB or its end while it is wanted; 0 or none: off. */
+  readonly bodyMs?: number
+  /** Time in which the peer has to take something of what waits for it; 0 or none: off. */
+  readonly writeMs?: number
+  /** Time in which something has to move on a stream; 0 or none: off. */
+  readonly streamMs?: number
   /** The peer reached a limit; nobody is told by default. */
   readonly limitReached?: LimitWatch
 }
