@@ -1,4 +1,5 @@
 import { listenerHttp1Schema } from './http1-schema.ts'
+import { listenerHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { requestKeys } from './request-schema.ts'
 import { routeSchema } from './route-schema.ts'
@@ -136,8 +137,15 @@ export const listenerSchema = kind.mapping({
         .describe(
           'Size of a request body, of all messages of a gRPC call together; a larger one is answered 413 or RESOURCE_EXHAUSTED. `off`: no limit.',
         ),
+      cookies: kind
+        .wholeNumber(1, 10_000)
+        .prefault(200)
+        .describe(
+          'Cookie headers of one HTTP/2 request, which do not count among `fields`: browsers send a header per cookie.',
+        ),
     })
     .prefault({})
     .describe('Limits in number and size.'),
   http1: listenerHttp1Schema.prefault({}).describe('Limits of HTTP/1.1 alone.'),
+  http2: listenerHttp2Schema.prefault({}).describe('Limits of its HTTP/2 connections.'),
 })

@@ -65,6 +65,7 @@ function resolveListener(listener: ListenerDocument): to.ListenerConfig {
       bodyBytes: orNull(limits.bodyBytes),
     },
     http1: { ...http1, requests: orNull(http1.requests) },
+    http2: { ...listener.http2, ...resolveWindows(listener.http2) },
   }
 }
 
@@ -134,6 +135,19 @@ function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: stri
     limits: upstream.limits,
     timeouts: { connect: timeouts.connect, idle: timeouts.idle ?? null },
     http1: { ...http1, requests: orNull(http1.requests) },
+    http2: { ...upstream.http2, ...resolveWindows(upstream.http2) },
+  }
+}
+
+/** A stalled stream holds `maxWindow`; a connection has room for some of them. */
+function resolveWindows(
+  http2: UpstreamDocument['http2'],
+): Pick<to.Http2Config, 'maxWindow' | 'maxConnectionWindow'> {
+  const maxWindow = http2.maxWindow ?? Math.max(1024 ** 2, http2.window)
+  const most = Math.min(4 * maxWindow, 2 ** 31 - 1)
+  return {
+    maxWindow,
+    maxConnectionWindow: http2.maxConnectionWindow ?? Math.max(most, http2.connectionWindow),
   }
 }
 

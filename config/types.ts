@@ -81,6 +81,7 @@ export interface ListenerConfig {
   readonly timeouts: ListenerTimeouts
   readonly limits: ListenerLimits
   readonly http1: ListenerHttp1
+  readonly http2: ListenerHttp2Config
 }
 
 /** How the paths of requests are read. */
@@ -141,6 +142,8 @@ export interface ListenerLimits {
   readonly trailerBytes: number
   /** Bytes of a request body; `null`: no limit. */
   readonly bodyBytes: number | null
+  /** Cookie fields of one request head; they do not count among `fields`. */
+  readonly cookies: number
 }
 
 /** Limits of HTTP/1.1 alone, for either role. */
@@ -165,6 +168,39 @@ export interface ListenerHttp1 extends Http1Config {
 export interface UpstreamHttp1 extends Http1Config {
   /** Interim (1xx) responses to one request. */
   readonly interimHeads: number
+}
+
+/** Limits of an HTTP/2 connection; windows in bytes. */
+export interface Http2Config {
+  /** Flood budget of a connection. */
+  readonly glitches: number
+  /** What comes back to it each second. */
+  readonly glitchRefill: number
+  /** CONTINUATION frames of one header block. */
+  readonly continuations: number
+  /** Settings in one frame. */
+  readonly settings: number
+  /** Answers that wait for a peer which does not read. */
+  readonly controlFrames: number
+  /** Empty DATA frames that nothing excuses. */
+  readonly emptyData: number
+  /** WINDOW_UPDATE frames for each DATA frame sent. */
+  readonly windowUpdates: number
+  readonly window: number
+  /** At least `window`. */
+  readonly maxWindow: number
+  readonly connectionWindow: number
+  /** At least `connectionWindow`. */
+  readonly maxConnectionWindow: number
+}
+
+export interface ListenerHttp2Config extends Http2Config {
+  /** Streams begun in one turn of the event loop. */
+  readonly streamsPerTurn: number
+  /** Header bytes of all open streams of a connection. */
+  readonly headBytesHeld: number
+  /** Bytes of output that a caller leaves unread while it asks for more. */
+  readonly unread: number
 }
 
 export interface RouteConfig {
@@ -252,6 +288,7 @@ export interface UpstreamConfig {
   readonly limits: UpstreamLimits
   readonly timeouts: UpstreamTimeouts
   readonly http1: UpstreamHttp1
+  readonly http2: Http2Config
 }
 
 export interface EndpointConfig {

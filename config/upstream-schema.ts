@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { upstreamHttp1Schema } from './http1-schema.ts'
+import { upstreamHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { listWords } from './problems.ts'
 import { isHostName, isPath, parseStatusRange } from './values.ts'
@@ -210,6 +211,7 @@ export const upstreamSchema = kind.mapping({
     .prefault({})
     .describe('Limits in time for its connections.'),
   http1: upstreamHttp1Schema.prefault({}).describe('Limits of HTTP/1.1 alone.'),
+  http2: upstreamHttp2Schema.prefault({}).describe('Limits of its HTTP/2 connections.'),
 })
 
 export const upstreamsSchema = z.record(kind.name('a name'), upstreamSchema, {

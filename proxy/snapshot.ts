@@ -107,6 +107,8 @@ function buildListener(
       maxUriBytes: config.limits.uriBytes,
       maxTrailerBytes: config.limits.trailerBytes,
       http1: { ...config.http1, requests: config.http1.requests ?? Number.POSITIVE_INFINITY },
+      maxCookies: config.limits.cookies,
+      http2: config.http2,
       headMs: config.timeouts.head,
       idleMs: config.timeouts.idle,
       bodyMs: config.timeouts.body,

@@ -54,6 +54,7 @@ export function buildUpstream(
     maxFields: config.limits.fields,
     maxTrailerBytes: config.limits.trailerBytes,
     http1: { ...config.http1, requests: config.http1.requests ?? Number.POSITIVE_INFINITY },
+    http2: config.http2,
     limitReached: (limit) => stats.limits.count(limit),
   }
   const poolOf = (endpoint: Endpoint, i: number, protocol: UpstreamConfig['protocol']) =>

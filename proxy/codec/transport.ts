@@ -41,6 +41,8 @@ export class Transport implements TurnEnd {
   handed = 0
   /** True while the peer reads too slowly for more body bytes to be worth gathering. */
   congested = false
+  /** Writes that the kernel has taken to the last byte; does not move while the peer does not read. */
+  flushes = 0
   /** True from the first of `end`, `destroy` and the socket's own close on. */
   closing = false
   #dirty = false
@@ -158,9 +160,10 @@ export class Transport implements TurnEnd {
     socket.write(length === buffer.length ? buffer : buffer.subarray(0, length))
     if (socket.writableLength !== 0) {
       this.buffer = EMPTY
-    } else if (buffer.length > FLUSH_AT) {
-      // The kernel took all of it: the buffer is ours again, and more than the next turn is likely to need.
-      this.#letGo()
+    } else {
+      // The kernel took all of it: the buffer is ours again, and perhaps more than the next turn is likely to need.
+      this.flushes += 1
+      if (buffer.length > FLUSH_AT) this.#letGo()
     }
     if (socket.writableLength > CONGESTED_AT) this.congested = true
   }
@@ -197,6 +200,7 @@ export class Transport implements TurnEnd {
 
   readonly #written = (error?: Error | null): void => {
     this.#writing = false
+    this.flushes += 1
     // After an error nobody says who still holds it.
     if (this.#lent !== null && error == null) returnBuffer(this.#lent)
     this.#lent = null

@@ -2,7 +2,7 @@ import type { TimerWheel } from '../base/timer-wheel.ts'
 import type { Http1Limits } from '../codec/http1/limits.ts'
 import { DEFAULT_LIMITS } from '../codec/http1/limits.ts'
 import { Http1ServerConnection } from '../codec/http1/server-connection.ts'
-import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
+import type { Http2ServerLimits, Http2Windows } from '../codec/http2/limits.ts'
 import { Http2ServerConnection } from '../codec/http2/server-connection.ts'
 import type { Transport } from '../codec/transport.ts'
 import type { LimitWatch } from '../message/limit-watch.ts'
@@ -21,6 +21,8 @@ export interface ServerSessionOptions {
   readonly maxTrailerBytes: number
   /** The limits that HTTP/1.1 alone has. */
   readonly http1: Pick<Http1Limits, Http1OwnLimits>
+  readonly maxCookies: number
+  readonly http2: Http2ServerLimits & Http2Windows
   readonly headMs: number
   readonly idleMs: number
   /** The three below: 0 is off. */
@@ -57,12 +59,15 @@ export function createServerSession(
       transport,
       {
         timers: options.timers,
-        streamWindow: STREAM_WINDOW,
-        maxStreamWindow: MAX_STREAM_WINDOW,
-        connectionWindow: CONNECTION_WINDOW,
+        streamWindow: options.http2.window,
+        maxStreamWindow: options.http2.maxWindow,
+        connectionWindow: options.http2.connectionWindow,
+        maxConnectionWindow: options.http2.maxConnectionWindow,
         maxHeadBytes: options.maxHeadBytes,
         maxFields: options.maxFields,
         maxTrailerBytes: options.maxTrailerBytes,
+        maxCookies: options.maxCookies,
+        limits: options.http2,
         idleMs: options.idleMs,
         headMs: options.headMs,
         bodyMs: options.bodyMs,

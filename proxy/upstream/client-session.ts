@@ -2,7 +2,7 @@ import type { TimerWheel } from '../base/timer-wheel.ts'
 import { Http1ClientConnection } from '../codec/http1/client-connection.ts'
 import { DEFAULT_CLIENT_TIMEOUTS, DEFAULT_LIMITS, type Http1Limits } from '../codec/http1/limits.ts'
 import { Http2ClientConnection } from '../codec/http2/client-connection.ts'
-import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
+import type { Http2Limits, Http2Windows } from '../codec/http2/limits.ts'
 import type { Transport } from '../codec/transport.ts'
 import type { LimitWatch } from '../message/limit-watch.ts'
 import type { ClientSession, ClientSessionOwner, Protocol } from '../message/session.ts'
@@ -11,6 +11,7 @@ import type { ClientSession, ClientSessionOwner, Protocol } from '../message/ses
 const MAX_STREAMS = 1000
 /** A pooled HTTP/2 connection without streams is closed after this time, in milliseconds. */
 const HTTP2_IDLE_MS = 300_000
+
 /** What the connections of one upstream may cost, and how long they live. */
 export interface ClientSessionOptions {
   readonly timers: TimerWheel
@@ -24,6 +25,8 @@ export interface ClientSessionOptions {
   readonly maxTrailerBytes: number
   /** The limits that HTTP/1.1 alone has. */
   readonly http1: Pick<Http1Limits, Http1OwnLimits>
+  /** The limits and windows that HTTP/2 alone has. */
+  readonly http2: Http2Limits & Http2Windows
   readonly limitReached: LimitWatch
 }
 
@@ -41,7 +44,7 @@ export function createClientSession(
   owner: ClientSessionOwner,
   options: ClientSessionOptions,
 ): ClientSession {
-  const { timers, idleMs, maxHeadBytes, maxFields, maxTrailerBytes, limitReached } = options
+  const { timers, idleMs, maxHeadBytes, maxFields, maxTrailerBytes, http2, limitReached } = options
   if (protocol === 'http1') {
     return new Http1ClientConnection(transport, {
       owner,
@@ -61,12 +64,14 @@ export function createClientSession(
     transport,
     {
       timers,
-      streamWindow: STREAM_WINDOW,
-      maxStreamWindow: MAX_STREAM_WINDOW,
-      connectionWindow: CONNECTION_WINDOW,
+      streamWindow: http2.window,
+      maxStreamWindow: http2.maxWindow,
+      connectionWindow: http2.connectionWindow,
+      maxConnectionWindow: http2.maxConnectionWindow,
       maxHeadBytes,
       maxFields,
       maxTrailerBytes,
+      limits: http2,
       idleMs: idleMs ?? HTTP2_IDLE_MS,
       headMs: options.connectMs,
       maxStreams: MAX_STREAMS,

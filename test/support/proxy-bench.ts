@@ -28,6 +28,7 @@ import { UpstreamStats } from '../../proxy/telemetry/upstream-stats.ts'
 import { type ClientSessionOptions, createClientSession } from '../../proxy/upstream/client-session.ts'
 import type { EndpointPool } from '../../proxy/upstream/endpoint-pool.ts'
 import { Accepted, Recorder } from './http1-peer.ts'
+import { HTTP2 } from './http2-limits.ts'
 import { type LinkedSocket, linkedSockets } from './linked-sockets.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -45,7 +46,9 @@ const SESSION: Omit<ServerSessionOptions, 'timers'> = {
   maxFields: 100,
   maxUriBytes: 8192,
   maxTrailerBytes: 8192,
+  maxCookies: 200,
   http1: DEFAULT_LIMITS,
+  http2: HTTP2,
   headMs: 10_000,
   idleMs: 300_000,
   bodyMs: 60_000,
@@ -188,6 +191,7 @@ export class ProxyBench {
       maxFields: 200,
       maxTrailerBytes: 65_536,
       http1: DEFAULT_LIMITS,
+      http2: HTTP2,
       limitReached: (limit) => {
         if (ours) this.upstream.limits.count(limit)
       },

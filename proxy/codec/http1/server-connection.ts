@@ -131,16 +131,13 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     this.#stream = stream
     this.#blankLine = false
     this.requests++
-    if (this.requests >= this.limits.requests) this.#lastRequest(stream)
+    if (this.requests >= this.limits.requests) {
+      stream.keepAlive = false
+      this.limitReached('http1.requests')
+    }
     this.#phase = bodiless ? WAIT : BODY
     if (!bodiless) this.body.begin(record.framing, record.head.contentLength)
     this.#options.acceptor.request(stream, record.head, bodiless && record.head.tunnel === '')
-  }
-
-  /** As many requests have come as the connection may bring. */
-  #lastRequest(stream: Http1ServerStream): void {
-    stream.keepAlive = false
-    this.limitReached('http1.requests')
   }
 
   #deliver(octets: Buffer): void {

@@ -8,6 +8,7 @@ import type { MessageStream } from '../../../proxy/message/stream.ts'
 import { createClientSession } from '../../../proxy/upstream/client-session.ts'
 import { EndpointPool, type SessionWaiter } from '../../../proxy/upstream/endpoint-pool.ts'
 import { UpstreamLimits } from '../../../proxy/upstream/upstream-limits.ts'
+import { HTTP2 } from '../../support/http2-limits.ts'
 import { Received } from '../../support/recorded.ts'
 
 export interface PoolBenchOptions {
@@ -42,6 +43,7 @@ export class PoolBench {
           maxFields: 200,
           maxTrailerBytes: 65_536,
           http1: DEFAULT_LIMITS,
+          http2: HTTP2,
           limitReached: () => {},
         }),
       limits: this.limits,
