@@ -225,7 +225,7 @@ export class Http1Endpoint extends Http1Peer {
       (first, fields) => {
         const exchange = storm.exchangeAt(first.split(' ')[1] as string)
         if (this.#try !== null) throw new Error(`a request before the reply to the last: ${first}`)
-        const plan = draw.reply(storm.weather, exchange.plan)
+        const plan = storm.replyPlan(exchange)
         const attempt = exchange.arrived(plan, this.#requests > 0, !socket.writable)
         this.#requests += 1
         this.#try = attempt

@@ -3,7 +3,7 @@ import { Http2Caller, Http2Endpoint } from './http2-peers.ts'
 import { checkQuiet } from './invariants.ts'
 import { Exchange } from './ledger.ts'
 import { MemoryNetwork } from './memory-network.ts'
-import { CALM, Draw, StormRandom, type Weather } from './plan.ts'
+import { CALM, Draw, type ReplyPlan, StormRandom, type Weather } from './plan.ts'
 import { WatchedProxy } from './watched-proxy.ts'
 
 export const LISTENER = 1000
@@ -50,6 +50,8 @@ export interface StormOptions {
   readonly weather: Weather
   /** The listener drains when this share of the exchanges has begun; 1 is never. */
   readonly drainAt?: number
+  /** Callers connect to endpoints, with no proxy in between. */
+  readonly direct?: boolean
 }
 
 export type Peer = Http1Caller | Http2Caller | Http1Endpoint | Http2Endpoint
@@ -132,7 +134,8 @@ export class Storm {
       }
       for (let left = 500; left > 0 && this.violations.length === 0; left--) await this.#turn()
       await this.#subside()
-      if (this.violations.length === 0) await checkQuiet(this, this.#draining)
+      if (this.violations.length === 0 && this.#options.direct !== true)
+        await checkQuiet(this, this.#draining)
     } finally {
       this.proxy.stop()
       this.#restore()
@@ -208,21 +211,20 @@ export class Storm {
   #begin(): void {
     const draw = this.#draw
     if (this.#running >= ABREAST || draw.chance(0.3)) return
+    const id = this.exchanges.length
     // A request over HTTP/1 may cross the end of an idle connection: that is nobody's fault.
-    const free = this.callers.filter((caller) => caller.free && (!this.#draining || caller.protocol === 'h2'))
-    if (this.#draining && free.length === 0) return
-    if (!this.#draining && (free.length < 2 || draw.chance(0.02))) {
-      const socket = this.network.connect(LISTENER)
-      this.callers.push(
-        draw.chance(0.5) ? new Http1Caller(this, socket, draw) : new Http2Caller(this, socket, draw),
-      )
+    const spoken = this.#draining ? 'h2' : (SPOKEN[id & 1] as Spoken)
+    const free = this.callers.filter((caller) => caller.free && caller.protocol === spoken)
+    if (!this.#draining && (free.length === 0 || draw.chance(0.02))) {
+      this.#call(spoken)
       return
     }
+    if (free.length === 0) return
     const caller = draw.of(...free)
-    const protocols = `${caller.protocol}>${draw.of(...SPOKEN)}`
+    const protocols = `${spoken}>${this.#options.direct === true ? spoken : SPOKEN[(id >> 1) & 1]}`
     const exchange = new Exchange(
-      this.exchanges.length,
-      draw.request(this.weather),
+      id,
+      this.#drawFor(id, 0).request(this.weather),
       protocols,
       () => this.#now,
       (what) => this.wrong(what),
@@ -230,6 +232,24 @@ export class Storm {
     this.exchanges.push(exchange)
     this.#running += 1
     caller.start(exchange)
+  }
+
+  /** Opens a connection of a caller. */
+  #call(spoken: Spoken): void {
+    const draw = this.#draw
+    const socket = this.network.connect(this.#options.direct === true ? ENDPOINTS[spoken][0] : LISTENER)
+    this.callers.push(
+      spoken === 'http1' ? new Http1Caller(this, socket, draw) : new Http2Caller(this, socket, draw),
+    )
+  }
+
+  /** What message number `message` of an exchange is like does not depend on what happens meanwhile. */
+  #drawFor(id: number, message: number): Draw {
+    return new Draw(new StormRandom(Math.imul(this.#options.seed + 1, 0x85ebca6b) + id * 16 + message))
+  }
+
+  replyPlan(exchange: Exchange): ReplyPlan {
+    return this.#drawFor(exchange.id, 1 + exchange.tries.length).reply(this.weather, exchange.plan)
   }
 
   #serve(spoken: Spoken, port: number): void {
