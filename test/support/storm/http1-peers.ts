@@ -121,7 +121,8 @@ export class Http1Caller extends Http1Peer {
   constructor(storm: Storm, socket: MemorySocket, draw: Draw) {
     super(storm, socket)
     this.#left = 1 + draw.upTo(30)
-    this.#pipelines = draw.chance(0.2)
+    // Our endpoints take one request at a time.
+    this.#pipelines = draw.chance(0.2) && !storm.direct
     this.reader = new Http1Reader(
       false,
       (first, fields) => {

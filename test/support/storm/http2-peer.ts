@@ -272,7 +272,7 @@ export abstract class Http2Peer {
 
   #frame(type: number, flags: number, id: number, payload: Buffer): void {
     const stream = this.streams.get(id) ?? null
-    if (type === DATA) this.#data(stream, payload, (flags & 1) !== 0)
+    if (type === DATA) this.#data(stream, payload, flags)
     else if (type === HEADERS) {
       if ((flags & 4) === 0) this.storm.wrong('a header block in several frames')
       this.#headers(stream, id, payload, (flags & 1) !== 0)
@@ -292,17 +292,21 @@ export abstract class Http2Peer {
     this.goingAway = true
   }
 
-  #data(stream: PeerStream | null, payload: Buffer, end: boolean): void {
+  #data(stream: PeerStream | null, payload: Buffer, flags: number): void {
     this.granted -= payload.length
     this.#unread += payload.length
-    if (this.granted < 0) this.storm.wrong('more DATA than the window of the connection allows')
+    if (this.granted < 0 && payload.length > 0)
+      this.storm.wrong('more DATA than the window of the connection allows')
     if (stream === null) return
     stream.granted -= payload.length
     stream.unread += payload.length
-    if (stream.granted < 0) stream.watch?.aborted('more DATA than the window of the stream allows')
-    if (stream.granted < 0) this.storm.wrong(`more DATA than the window of stream ${stream.id} allows`)
-    if (payload.length > 0) stream.watch?.data(payload)
-    if (end) this.#cameEnd(stream, null)
+    // An empty frame may come whatever the window is.
+    if (stream.granted < 0 && payload.length > 0)
+      this.storm.wrong(`more DATA than the window of stream ${stream.id} allows`)
+    const padded = (flags & 8) !== 0
+    const bytes = padded ? payload.subarray(1, payload.length - (payload[0] as number)) : payload
+    if (bytes.length > 0) stream.watch?.data(bytes)
+    if ((flags & 1) !== 0) this.#cameEnd(stream, null)
   }
 
   #headers(stream: PeerStream | null, id: number, block: Buffer, end: boolean): void {

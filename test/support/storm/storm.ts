@@ -1,3 +1,5 @@
+import { REPLAY_LIMIT } from '../../../proxy/exchange/replay.ts'
+import { reasons } from '../../../proxy/message/reason.ts'
 import { Http1Caller, Http1Endpoint } from './http1-peers.ts'
 import { Http2Caller, Http2Endpoint } from './http2-peers.ts'
 import { checkQuiet } from './invariants.ts'
@@ -61,6 +63,7 @@ export class Storm {
   readonly network: MemoryNetwork
   readonly proxy: WatchedProxy
   weather: Weather
+  readonly direct: boolean
   /** Nobody misbehaves any more. */
   calm = false
   readonly exchanges: Exchange[] = []
@@ -81,6 +84,7 @@ export class Storm {
   constructor(options: StormOptions) {
     this.#options = options
     this.weather = options.weather
+    this.direct = options.direct === true
     const random = new StormRandom(options.seed)
     this.#draw = new Draw(random)
     this.network = new MemoryNetwork(random)
@@ -100,6 +104,17 @@ export class Storm {
 
   wrong(what: string): void {
     this.violations.push(`seed ${this.#options.seed}: ${what}`)
+  }
+
+  /** Exchanges that were not answered by an endpoint, though the proxy could have seen to it. */
+  failures(): Exchange[] {
+    return this.exchanges.filter(({ reply, plan }) => {
+      // A request too long to be kept cannot move to another endpoint.
+      if (reply.local === reasons.goaway.code && plan.size > REPLAY_LIMIT) return false
+      // What waits behind a last response is for the caller to send again.
+      if (this.#draining && reply.exchange.protocols.startsWith('http1')) return false
+      return reply.over !== 'complete' || reply.local !== null
+    })
   }
 
   /** Something that may happen and is worth a look. */
@@ -134,8 +149,7 @@ export class Storm {
       }
       for (let left = 500; left > 0 && this.violations.length === 0; left--) await this.#turn()
       await this.#subside()
-      if (this.violations.length === 0 && this.#options.direct !== true)
-        await checkQuiet(this, this.#draining)
+      if (this.violations.length === 0 && !this.direct) await checkQuiet(this, this.#draining)
     } finally {
       this.proxy.stop()
       this.#restore()
@@ -169,8 +183,8 @@ export class Storm {
 
   /** Lets `ms` milliseconds pass, and all that is under way arrive. */
   async settle(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left--) {
-      this.proxy.clock.jump(1)
+    for (let left = ms; left > 0; left -= 10) {
+      this.proxy.clock.jump(10)
       this.#turns += 1
       while (this.network.step());
       for (const peer of this.#peers()) peer.act(this.#draw)
@@ -221,7 +235,7 @@ export class Storm {
     }
     if (free.length === 0) return
     const caller = draw.of(...free)
-    const protocols = `${spoken}>${this.#options.direct === true ? spoken : SPOKEN[(id >> 1) & 1]}`
+    const protocols = `${spoken}>${this.direct ? spoken : SPOKEN[(id >> 1) & 1]}`
     const exchange = new Exchange(
       id,
       this.#drawFor(id, 0).request(this.weather),
@@ -237,7 +251,7 @@ export class Storm {
   /** Opens a connection of a caller. */
   #call(spoken: Spoken): void {
     const draw = this.#draw
-    const socket = this.network.connect(this.#options.direct === true ? ENDPOINTS[spoken][0] : LISTENER)
+    const socket = this.network.connect(this.direct ? ENDPOINTS[spoken][0] : LISTENER)
     this.callers.push(
       spoken === 'http1' ? new Http1Caller(this, socket, draw) : new Http2Caller(this, socket, draw),
     )
