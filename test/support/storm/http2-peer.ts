@@ -152,8 +152,11 @@ export abstract class Http2Peer {
       this.#grant(0, this.#unread)
       this.#unread = 0
     }
-    if (this.#shrinking.length === 0 && !this.storm.calm && draw.chance(0.003))
-      this.#changeWindow(draw.of(100, 5000, 65_535, 500_000))
+    if (this.#shrinking.length === 0) {
+      // What is left when it is calm must come to its end in time.
+      if (this.storm.calm && this.ownWindow < 500_000) this.#changeWindow(500_000)
+      else if (!this.storm.calm && draw.chance(0.003)) this.#changeWindow(draw.of(100, 5000, 65_535, 500_000))
+    }
     if (!this.storm.calm && draw.chance(0.003)) this.frame(PING, 0, 0, Buffer.alloc(8))
     for (const stream of this.streams.values()) {
       if (draw.chance(0.05)) stream.stalled = draw.chance(0.2) && !this.storm.calm
@@ -175,8 +178,6 @@ export abstract class Http2Peer {
   calmDown(): void {
     this.socket.resume()
     for (const stream of this.streams.values()) stream.stalled = false
-    // What is left must come to its end in time.
-    if (!this.closed && this.#shrinking.length === 0) this.#changeWindow(500_000)
   }
 
   #changeWindow(window: number): void {

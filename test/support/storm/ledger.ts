@@ -159,7 +159,8 @@ export class Reply implements MessageWatch {
     // What is whole by its length needs no end.
     const { bodiless, declared } = from.plan
     // And what ends with its connection may end anywhere.
-    if (!from.replySent && from.plan.persistence === 'delimit' && exchange.protocols.endsWith('http1')) return
+    const delimited = from.plan.persistence === 'delimit' && exchange.protocols.endsWith('http1')
+    if (!from.replySent && delimited && from.plan.cut?.how !== 'rst') return
     if (!from.replySent && !(from.headSent && (bodiless || declared)))
       exchange.wrong('a cut reply looks complete')
     if (this.received !== from.plan.size)
