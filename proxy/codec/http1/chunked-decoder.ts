@@ -203,10 +203,10 @@ export class ChunkedDecoder {
     this.#sectionLength = before + take
     const length = section.scan(this.#section, 0, this.#sectionLength, this.#limits.fields)
     if (length < 0) return this.#fail(`a malformed trailer section: ${section.detail}`, at)
-    if (length === 0) {
-      if (this.#sectionLength > limit) return this.#fail(`a trailer section of more than ${limit} bytes`, at)
-      return at + take
+    if (length > limit || (length === 0 && this.#sectionLength > limit)) {
+      return this.#fail(`a trailer section of more than ${limit} bytes`, at)
     }
+    if (length === 0) return at + take
     this.trailers = section.trailers(this.#section.toString('latin1', 0, length), 0)
     return this.#finish(at + length - before)
   }

@@ -137,8 +137,11 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
       } else at = to
     }
     this.#consuming = false
-    // Part of a head that will never be complete needs no answer: nobody asked anything.
-    if (this.#inputEnded && this.#phase === HEAD && !(this.transport.congested && at < to)) this.#linger()
+    if (this.#inputEnded && !(this.transport.congested && at < to)) {
+      // Part of a head that will never be complete needs no answer: nobody asked anything.
+      if (this.#phase === HEAD) this.#linger()
+      else if (this.#phase === BODY) this.#callerGone('in the middle of its request')
+    }
     return at
   }
 
@@ -261,7 +264,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     stream?.kill()
     this.#stream = null
     this.#options.onRefused?.(reason)
-    if (out === OUT_HEAD) writeErrorReply(this.transport, reason, this.#options.serverName ?? '')
+    if (out === OUT_HEAD) {
+      const bodiless = stream !== null && stream.record.head.method === 'HEAD'
+      writeErrorReply(this.transport, reason, this.#options.serverName ?? '', bodiless)
+    }
     if (out === OUT_HEAD || out === OUT_DONE) this.#linger()
     else this.#abort(stream as Http1ServerStream)
     receiver?.reset(reason)
@@ -289,19 +295,23 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
 
   readEnd(): void {
     this.#inputEnded = true
-    const sending = this.#phase === BODY
-    if (this.#phase === TUNNEL && this.kept === 0) return this.#tunnelEnded()
-    if (sending || (this.#phase === WAIT && this.#options.halfClose === false)) {
-      const stream = this.#stream as Http1ServerStream
-      const answered = stream.out === OUT_DONE
-      const receiver = stream.receiver
-      stream.kill()
-      this.#stream = null
-      if (answered) this.#linger()
-      else this.#abort(stream)
-      const where = sending ? 'in the middle of its request' : 'before the response was complete'
-      receiver?.reset(reasons.downstreamClosed.with(where))
+    if (this.#phase === TUNNEL && this.kept === 0) this.#tunnelEnded()
+    else if (this.#phase === BODY) this.#callerGone('in the middle of its request')
+    else if (this.#phase === WAIT) {
+      if (this.#options.halfClose === false) this.#callerGone('before the response was complete')
     } else if (this.#phase === HEAD && !this.#scheduled && !this.#held) this.#linger()
+  }
+
+  /** Ends the exchange under way: its caller will not send the rest, or not read the answer. */
+  #callerGone(where: string): void {
+    const stream = this.#stream as Http1ServerStream
+    const answered = stream.out === OUT_DONE
+    const receiver = stream.receiver
+    stream.kill()
+    this.#stream = null
+    if (answered) this.#linger()
+    else this.#abort(stream)
+    receiver?.reset(reasons.downstreamClosed.with(where))
   }
 
   drained(): void {

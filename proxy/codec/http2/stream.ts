@@ -214,15 +214,12 @@ export class Http2Stream implements MessageStream {
 
   /** Ends the stream here: frees what it holds and gives the connection's window back. */
   release(): void {
-    const dropped = this.waiting === null ? 0 : this.waiting.length
-    const source = this.source
     this.state = CLOSED
     this.receiver = null
     this.source = null
     this.waiting = null
     this.waitingTrailers = null
     if (this.ready) this.connection.notReady(this)
-    if (dropped > 0 && source !== null) source.credit(dropped)
     if (this.uncredited > 0) {
       this.connection.credit(this.uncredited)
       this.uncredited = 0

@@ -70,6 +70,23 @@ t.test('FIN behind part of a pipelined request: it will never be whole', async (
   }
 })
 
+t.test('FIN in the middle of a request that waited behind another', async (t) => {
+  const bench = new ServerBench()
+  bench.receive(`${GET}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc`)
+  bench.socket.emit('end')
+  answer(bench.accepted[0] as Accepted)
+  t.match(await bench.sent(), /hello$/, 'the first is answered')
+  t.strictSame(bench.accepted[1]?.events.slice(1), ['reset downstream-closed'], 'the second is over')
+  t.ok(bench.socket.destroyed)
+})
+
+t.test('a refusal in answer to HEAD has no body', async (t) => {
+  const bench = new ServerBench()
+  bench.receive('HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense')
+  t.match(await bench.sent(), /^HTTP\/1\.1 400 .*\r\ncontent-length: [1-9].*\r\n\r\n$/s)
+  bench.dispose()
+})
+
 t.test('a response before the end of its request: the rest is thrown away up to a bound', async (t) => {
   const rest = new ServerBench()
   rest.receive('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc')
