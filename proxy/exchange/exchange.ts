@@ -12,7 +12,6 @@ import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
-import { Discard } from './discard.ts'
 import { answer, breakOff, complete, dropRequest, giveUp, record } from './ending.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
@@ -302,7 +301,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.attempt = null
     if (this.done) {
       // The response is complete: the endpoint wants no more of the request.
-      this.down.receiver = new Discard(this.down)
+      dropRequest(this)
       return
     }
     this.reason = reason
