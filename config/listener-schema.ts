@@ -75,6 +75,12 @@ export const listenerSchema = kind.mapping({
         .duration()
         .prefault('10s')
         .describe('A TLS handshake has to be complete within this time.'),
+      tunnel: kind
+        .orOff('a duration such as 30s, 5m or 1h', kind.duration(), kind.durationMeant)
+        .prefault('1h')
+        .describe(
+          'A WebSocket or another tunnel in which nothing moves either way is cut after this time, at the latest after twice as much. `off`: never.',
+        ),
     })
     .prefault({})
     .describe('Limits in time for its connections.'),

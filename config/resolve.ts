@@ -48,7 +48,7 @@ function resolveListener(listener: ListenerDocument): to.ListenerConfig {
     direction: listener.direction ?? (tls !== 'none' || name.startsWith('inbound') ? 'inbound' : 'outbound'),
     authorize: listener.authorize.map(resolveRule),
     routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`)),
-    timeouts,
+    timeouts: { ...timeouts, tunnel: isOff(timeouts.tunnel) ? null : timeouts.tunnel },
     limits: { ...limits, streams: limits.streams ?? (exposed ? 100 : 1024) },
   }
 }
@@ -83,6 +83,7 @@ function resolveRoute(route: RouteDocument, defaultName: string): to.RouteConfig
     retry: retry
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
+    upgrades: route.upgrades,
   }
 }
 

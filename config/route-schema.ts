@@ -42,6 +42,9 @@ const headerMatch = kind.choice(
   kind.quoted,
 )
 
+/** Upgrades that a proxy never passes on: it speaks its own HTTP on each side. */
+const ofHttpItself: ReadonlySet<string> = new Set(['h2c', 'h2', 'http', 'tls'])
+
 export const matchSchema = kind.mapping({
   authority: kind
     .parsed(
@@ -126,6 +129,21 @@ export const routeSchema = kind.mapping({
     .prefault('15s')
     .describe(
       'Longest time from the end of the request to the start of the response, all attempts together; then 504 or DEADLINE_EXCEEDED. Once begun, streams and other responses may last. `off`: no limit.',
+    ),
+  upgrades: kind
+    .list(
+      kind.text(
+        'connect, or the name of a protocol in lower case such as websocket',
+        'protocol',
+        (input) => /^[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/.test(input) && !ofHttpItself.has(input),
+        (input) => (typeof input === 'string' && /^[a-z]+$/i.test(input) ? input.toLowerCase() : null),
+      ),
+      'a list of protocols such as [websocket, connect], or [] for none',
+      0,
+    )
+    .prefault(['websocket'])
+    .describe(
+      'What a connection may be turned into: protocols by HTTP/1.1 Upgrade or extended CONNECT (RFC 8441), whichever the caller and the endpoint speak, and `connect` for the method CONNECT. Other requests for a tunnel are answered 403.',
     ),
   retry: retrySchema
     .optional()

@@ -93,6 +93,8 @@ export interface ListenerTimeouts {
   readonly head: number
   /** A TLS handshake has to be complete within this time. */
   readonly handshake: number
+  /** A tunnel in which nothing moves either way is cut after this time; `null`: never. */
+  readonly tunnel: number | null
 }
 
 export interface ListenerLimits {
@@ -115,6 +117,8 @@ export interface RouteConfig {
   /** From the last byte of the request to the head of the response, in milliseconds; `null`: no limit. */
   readonly timeout: number | null
   readonly retry: RetryConfig | null
+  /** Lower-case upgrade tokens, and `connect` for the method CONNECT. */
+  readonly upgrades: readonly string[]
 }
 
 export interface WeightedUpstream {

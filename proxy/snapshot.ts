@@ -4,6 +4,7 @@ import type { Caller } from './downstream/caller.ts'
 import { Listener } from './downstream/listener.ts'
 import { CallerContext, type ListenerContext } from './exchange/caller-context.ts'
 import { type Destination, RouteTarget } from './exchange/route-target.ts'
+import { TUNNEL_CONNECT } from './message/head.ts'
 import { Authorization } from './policy/authorize.ts'
 import { RetryPolicy } from './policy/retry.ts'
 import { RouteTable } from './route/route-table.ts'
@@ -113,5 +114,7 @@ function buildTarget(
     return { cluster, upTo, stats: telemetry.requests(listener.direction, route.name, upstream) }
   })
   const retry = route.retry === null ? null : new RetryPolicy(route.retry)
-  return new RouteTarget(route.name, destinations, route.timeout, retry, random)
+  const allowed = route.upgrades.map((name) => (name === 'connect' ? TUNNEL_CONNECT : name))
+  const tunnels = { allowed: new Set(allowed), idleMs: listener.timeouts.tunnel }
+  return new RouteTarget(route.name, destinations, route.timeout, retry, tunnels, random)
 }

@@ -3,6 +3,7 @@ import { createSecureContext, rootCertificates } from 'node:tls'
 import type { Identity } from '../certs/store.ts'
 import type { UpstreamConfig } from '../config/types.ts'
 import { createBalancer } from './balance/create-balancer.ts'
+import type { Endpoint } from './balance/endpoint.ts'
 import { EndpointSet } from './balance/endpoint-set.ts'
 import { HealthChecker } from './balance/health-check/checker.ts'
 import { createProbe } from './balance/health-check/create-probe.ts'
@@ -45,29 +46,31 @@ export function buildUpstream(
   const tls = upstreamTls(config, identity)
   const limits = new UpstreamLimits(config.limits.connections, config.limits.pending)
   const connectMs = config.timeouts.connect
-  const pools = set.endpoints.map(
-    (endpoint, i) =>
-      new EndpointPool({
-        host: endpoint.host,
-        port: endpoint.port,
-        protocol: config.protocol,
-        tls,
-        connectMs,
-        timers,
-        session: (transport, protocol, owner) =>
-          createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle, (limit) =>
-            stats.limits.count(limit),
-          ),
-        limits,
-        stats: endpointStats[i],
-        refused: (reason) =>
-          runtime.limitedLog.warn(
-            `${config.name} ${reason.code}`,
-            { upstream: config.name, endpoint: endpoint.address, reason: reason.code },
-            `cannot connect to endpoint ${endpoint.address} of ${config.name}: ${reason}`,
-          ),
-      }),
-  )
+  const poolOf = (endpoint: Endpoint, i: number, protocol: UpstreamConfig['protocol']) =>
+    new EndpointPool({
+      host: endpoint.host,
+      port: endpoint.port,
+      protocol,
+      tls,
+      connectMs,
+      timers,
+      session: (transport, protocol, owner) =>
+        createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle, (limit) =>
+          stats.limits.count(limit),
+        ),
+      limits,
+      stats: endpointStats[i],
+      refused: (reason) =>
+        runtime.limitedLog.warn(
+          `${config.name} ${reason.code}`,
+          { upstream: config.name, endpoint: endpoint.address, reason: reason.code },
+          `cannot connect to endpoint ${endpoint.address} of ${config.name}: ${reason}`,
+        ),
+    })
+  const pools = set.endpoints.map((endpoint, i) => poolOf(endpoint, i, config.protocol))
+  // Most servers that prefer HTTP/2 take WebSockets over HTTP/1.1 only, and a tunnel has a connection of its own anyway.
+  const chosen = config.protocol === 'auto' && tls !== null
+  const tunnelPools = chosen ? set.endpoints.map((endpoint, i) => poolOf(endpoint, i, 'http1')) : pools
   const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)
   const cluster = new Cluster({
     name: config.name,
@@ -76,6 +79,7 @@ export function buildUpstream(
     balancer: createBalancer(config.balance, set, random),
     outlier,
     pools,
+    tunnelPools,
     endpointStats,
     stats,
     maxRequests: config.limits.requests,
@@ -90,7 +94,7 @@ export function buildUpstream(
       checker?.stop()
       outlier?.stop()
       unhook()
-      for (const pool of pools) pool.drain()
+      for (const pool of [...pools, ...tunnelPools]) pool.drain()
     },
   }
 }

@@ -35,7 +35,7 @@ export function replyLocally(to: MessageSink, request: Head, reason: Reason): vo
  * Ends a response that has begun and will not be completed. A gRPC caller gets the status that the reason stands for;
  * only where the endpoint itself reset the call its code is passed on, which says as much (gRPC over HTTP/2, "Errors").
  */
-export function breakOff(to: MessageSink, request: Head, reason: Reason): void {
+export function breakOffResponse(to: MessageSink, request: Head, reason: Reason): void {
   if (request.grpc && !reason.is(reasons.upstreamReset)) to.trailers(Fields.of(grpcStatusFields(reason)))
   else to.reset(reason)
 }

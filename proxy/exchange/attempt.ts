@@ -7,6 +7,7 @@ import type { Reason } from '../message/reason.ts'
 import type { ClientSession } from '../message/session.ts'
 import type { MessageSink, MessageStream } from '../message/stream.ts'
 import type { EndpointPool, SessionWaiter } from '../upstream/endpoint-pool.ts'
+import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 
 /** One try of an exchange at one endpoint: waits for a session, then takes the response. */
@@ -79,6 +80,15 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.released = true
     this.unlimit()
     this.endpoint.active -= 1
+  }
+
+  /** The endpoint has done its part, well or not. */
+  settle(failed: boolean): void {
+    if (this.released) return
+    this.release()
+    const cluster = this.exchange.cluster as Cluster
+    if (failed) cluster.endpointStats[this.endpoint.index].failures += 1
+    if (cluster.outlier !== null) cluster.outlier.record(this.endpoint, failed)
   }
 
   // The response.

@@ -80,16 +80,21 @@ export class CallerContext implements RequestAcceptor {
   }
 
   #verdict(head: Head): Verdict {
-    if (head.method === 'CONNECT') {
-      const reason = reasons.notImplemented.with('CONNECT')
-      return new Verdict(head, reason, null, this.#forwarding)
-    }
     const refusal = this.#shared.authorization.refusal(this.#caller.principal, head)
     if (refusal !== '') return new Verdict(head, reasons.denied.with(refusal), null, this.#forwarding)
     const target = this.#shared.routes.find(head)
-    if (target !== null) return new Verdict(head, null, target, this.#forwarding)
+    if (target !== null) {
+      const denial = this.#tunnelDenial(head, target)
+      return new Verdict(head, denial, denial === null ? target : null, this.#forwarding)
+    }
     const what = `${head.method} ${head.authority}${head.path}`
     return new Verdict(head, reasons.noRoute.with(what), null, this.#forwarding)
+  }
+
+  /** Why the tunnel that the request asks for is not opened; null when it is, or none is asked for. */
+  #tunnelDenial(head: Head, target: RouteTarget): Reason | null {
+    if (head.tunnel === '' || target.tunnels.allowed.has(head.tunnel)) return null
+    return reasons.tunnelDenied.with(`${head.tunnel} is not among the upgrades of route ${target.name}`)
   }
 
   /** A request was turned away for what its caller is. */

@@ -21,6 +21,8 @@ export class Cluster {
   readonly outlier: OutlierDetector | null
   /** By `Endpoint.index`. */
   readonly pools: readonly EndpointPool[]
+  /** For tunnels, by `Endpoint.index`: the same, unless the endpoints choose the protocol; then HTTP/1.1 is spoken. */
+  readonly tunnelPools: readonly EndpointPool[]
   /** By `Endpoint.index`. */
   readonly endpointStats: readonly EndpointStats[]
   readonly stats: UpstreamStats
@@ -39,6 +41,7 @@ export class Cluster {
     this.balancer = parts.balancer
     this.outlier = parts.outlier
     this.pools = parts.pools
+    this.tunnelPools = parts.tunnelPools
     this.endpointStats = parts.endpointStats
     this.stats = parts.stats
     this.maxRequests = parts.maxRequests

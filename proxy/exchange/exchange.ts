@@ -1,7 +1,6 @@
 import { NONE_TRIED } from '../balance/balancer.ts'
 import type { Endpoint } from '../balance/endpoint.ts'
 import { type Deadline, Timer } from '../base/timer-wheel.ts'
-import { breakOff, replyLocally } from '../downstream/local-reply.ts'
 import { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
 import { grpcStatusOf } from '../message/grpc-status.ts'
@@ -10,17 +9,21 @@ import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
-import { Attempt } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
+import { answer, breakOff, complete, dropRequest, record } from './ending.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
-import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry } from './try-again.ts'
+import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
+import { Tunnel } from './tunnel.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Tries of one request, whatever the reasons. */
 const MAX_ATTEMPTS = 10
+
+const NOTHING = Buffer.alloc(0)
 
 // Reused for every request: valid until `head` returns.
 const added = new Added()
@@ -70,6 +73,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   timer: Timer | null
   /** Counted among the cluster's retries. */
   retrying: boolean
+  /** What the connection has been turned into, null for ordinary requests. */
+  tunnel: Tunnel | null
 
   constructor(context: CallerContext, down: MessageStream, request: Head, verdict: Verdict, end: boolean) {
     this.context = context
@@ -97,13 +102,14 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.reason = null
     this.timer = null
     this.retrying = false
+    this.tunnel = null
   }
 
   start(): void {
     const { verdict } = this
     const target = verdict.target
     if (target === null) {
-      this.#answer(verdict.refusal as Reason)
+      answer(this, verdict.refusal as Reason)
       return
     }
     this.destination = target.choose()
@@ -112,48 +118,33 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.stats = destination.stats
     if (cluster.active >= cluster.maxRequests) {
       cluster.stats.overflow += 1
-      this.#answer(reasons.overflow.with(`${cluster.maxRequests} requests are in flight to ${cluster.name}`))
+      answer(this, reasons.overflow.with(`${cluster.maxRequests} requests are in flight to ${cluster.name}`))
       return
     }
     this.cluster = cluster
     cluster.active += 1
     if (!this.requestEnded) this.replay = new Replay()
-    else if (target.timeout !== null) this.#arm(target.timeout)
+    // A request for a tunnel is complete with its head: what follows waits for the answer.
+    if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
+      this.#arm(target.timeout)
     this.#try(cluster.balancer.pick(NONE_TRIED))
   }
 
-  /** Sends the request, as far as it has come, to `endpoint`, or to the next that can take it. */
   #try(endpoint: Endpoint | null): void {
-    const cluster = this.cluster as Cluster
-    while (endpoint !== null) {
-      this.attempts += 1
-      const attempt = new Attempt(this, endpoint, cluster.pools[endpoint.index])
-      this.attempt = attempt
-      cluster.endpointStats[endpoint.index].requests += 1
-      const perTry = (this.verdict.target as RouteTarget).retry?.perTryTimeout ?? null
-      if (perTry !== null) attempt.limit(this.context.timers, perTry)
-      const refusal = attempt.begin()
-      if (refusal === null) return
-      attempt.release()
-      this.attempt = null
-      this.reason = refusal
-      if (refusal.is(reasons.overflow)) cluster.stats.overflow += 1
-      endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(this, endpoint)
-    }
-    if (this.reason === null) cluster.stats.noHealthy += 1
-    this.#answer(this.reason ?? reasons.noHealthyUpstream.with(cluster.name))
+    const refusal = tryAt(this, endpoint)
+    if (refusal !== null) answer(this, refusal)
   }
 
   /** The attempt has its stream: sends head, and what of the body is there. */
   sendRequest(attempt: Attempt, stream: MessageStream): void {
-    const replay = this.replay
+    const replay = this.request.tunnel === '' ? this.replay : null
     const bytes = replay === null ? 0 : replay.length
     const trailers = this.requestTrailers
     added.requestId = this.requestId
     stream.head(
       this.verdict.forwarded(this.destination),
       this.requestId === 0 ? null : added,
-      this.requestEnded && bytes === 0 && trailers === null,
+      this.requestEnded && bytes === 0 && trailers === null && this.request.tunnel === '',
     )
     if (replay === null || attempt !== this.attempt) return
     const chunks = replay.chunks
@@ -180,7 +171,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
         this.replay = null
     }
     const attempt = this.attempt
-    if (attempt !== null && attempt.stream !== null) attempt.stream.data(chunk, from, to, end)
+    if (attempt === null || attempt.stream === null) return
+    if (this.request.tunnel === '') attempt.stream.data(chunk, from, to, end)
   }
 
   trailers(fields: Fields): void {
@@ -200,7 +192,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   reset(reason: Reason): void {
     this.reason = reason
     this.attempt?.cancel(reason)
-    if (!this.done) this.#record(reason.status)
+    if (!this.done) record(this, reason.status)
   }
 
   // MessageSource of the attempt's stream.
@@ -229,27 +221,56 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
       return
     }
     const grpcStatus = end && this.request.grpc ? grpcStatusOf(head.fields) : -1
+    if (head.tunnel !== '') {
+      this.#openTunnel(attempt, head, end)
+      return
+    }
     if (this.#discards(attempt, head, grpcStatus, end)) return
+    if (this.request.tunnel !== '') this.#tunnelRefused(attempt)
     this.committed = true
     this.replay = null
-    this.#disarm()
+    this.disarm()
     this.status = head.status
     this.grpcStatus = grpcStatus
     this.down.source = attempt.stream
     this.down.head(head, null, end)
-    if (end) this.#complete()
+    if (end) complete(this)
   }
 
   responseData(chunk: Buffer, from: number, to: number, end: boolean): void {
     this.responseBytes += to - from
     this.down.data(chunk, from, to, end)
-    if (end) this.#complete()
+    if (!end) return
+    if (this.tunnel === null) complete(this)
+    else this.tunnel.endpointEnded()
   }
 
   responseTrailers(fields: Fields): void {
     if (this.request.grpc) this.grpcStatus = grpcStatusOf(fields)
     this.down.trailers(fields)
-    this.#complete()
+    complete(this)
+  }
+
+  /** The endpoint accepted: what the caller has sent meanwhile follows, and both sides see each other's bytes. */
+  #openTunnel(attempt: Attempt, head: Head, end: boolean): void {
+    const { replay, requestEnded } = this
+    this.committed = true
+    this.replay = null
+    this.disarm()
+    this.status = head.status
+    const tunnel = new Tunnel(this, attempt.stream as MessageStream, end)
+    this.tunnel = tunnel
+    this.down.receiver = tunnel
+    this.down.source = attempt.stream
+    this.down.head(head, null, end)
+    tunnel.start(replay, requestEnded)
+  }
+
+  /** An ordinary answer to a request for a tunnel: what the caller sent as if it were open goes nowhere. */
+  #tunnelRefused(attempt: Attempt): void {
+    dropRequest(this)
+    this.requestEnded = true
+    attempt.stream?.data(NOTHING, 0, 0, true)
   }
 
   /** Drops a response that the route wants tried again, if another endpoint can be asked. */
@@ -260,7 +281,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const next = nextEndpoint(this, attempt.endpoint)
     if (next === null || !spendRetry(this)) return false
     ;(this.cluster as Cluster).stats.retries += 1
-    this.#settle(attempt, true)
+    attempt.settle(true)
     if (!end || !this.requestEnded) attempt.cancel(DISCARDED)
     this.#try(next)
     return true
@@ -278,9 +299,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.reason = reason
     // A request that cannot be sent as it is says nothing of the endpoint, good or bad.
     if (reason.is(reasons.badRequest)) attempt.release()
-    else this.#settle(attempt, !reason.is(reasons.goaway))
+    else attempt.settle(!reason.is(reasons.goaway))
     if (this.committed) {
-      this.#breakOff(reason)
+      breakOff(this, reason)
       return
     }
     const cluster = this.cluster as Cluster
@@ -292,7 +313,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
         return
       }
     }
-    this.#answer(reason)
+    answer(this, reason)
   }
 
   /** True while everything that came of the request could be sent again. */
@@ -307,7 +328,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.context.timers.arm(this.timer, ms)
   }
 
-  #disarm(): void {
+  /** No deadline is left. */
+  disarm(): void {
     if (this.timer !== null) this.context.timers.disarm(this.timer)
     this.attempt?.unlimit()
   }
@@ -316,7 +338,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   tryOverdue(attempt: Attempt): void {
     if (attempt !== this.attempt || this.committed) return
     const reason = reasons.timeout.with('no response to this try in time')
-    this.#settle(attempt, true)
+    attempt.settle(true)
     attempt.cancel(reason)
     this.attemptFailed(attempt, reason)
   }
@@ -327,69 +349,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const reason = reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`)
     const { attempt } = this
     if (attempt !== null) {
-      this.#settle(attempt, attempt.stream !== null)
+      attempt.settle(attempt.stream !== null)
       attempt.cancel(reason)
     }
-    this.#answer(reason)
-  }
-
-  // The end
-
-  /** Answers the caller ourselves. */
-  #answer(reason: Reason): void {
-    this.reason = reason
-    this.committed = true
-    this.replay = null
-    this.attempt = null
-    this.context.listener.localReplies.count(reason.code)
-    if (this.request.grpc) this.grpcStatus = reason.grpcStatus
-    this.#record(this.request.grpc ? 200 : reason.status)
-    this.#dropRequest()
-    if (reason.is(reasons.denied)) this.context.refused(reason)
-    replyLocally(this.down, this.request, reason)
-  }
-
-  /** Ends a response that has begun and that nobody completes. */
-  #breakOff(reason: Reason): void {
-    if (this.request.grpc) this.grpcStatus = reason.grpcStatus
-    this.#record(this.status)
-    if (this.request.grpc) this.#dropRequest()
-    breakOff(this.down, this.request, reason)
-  }
-
-  /** Nobody is there any more to take the rest of the request. */
-  #dropRequest(): void {
-    this.down.source = null
-    if (!this.requestEnded) this.down.receiver = new Discard(this.down)
-    const unsent = this.requestBytes - this.credited
-    if (unsent > 0) this.down.credit(unsent)
-  }
-
-  #complete(): void {
-    const attempt = this.attempt
-    if (attempt !== null) this.#settle(attempt, this.status >= 500)
-    this.#record(this.status)
-  }
-
-  /** The endpoint has done its part, well or not. */
-  #settle(attempt: Attempt, failed: boolean): void {
-    if (attempt.released) return
-    attempt.release()
-    const cluster = this.cluster as Cluster
-    if (failed) cluster.endpointStats[attempt.endpoint.index].failures += 1
-    if (cluster.outlier !== null) cluster.outlier.record(attempt.endpoint, failed)
-  }
-
-  #record(status: number): void {
-    if (this.done) return
-    this.done = true
-    this.#disarm()
-    this.attempt?.release()
-    this.cluster?.requestEnded(this.retrying)
-    const stats = this.stats
-    stats.requestBytes += this.requestBytes
-    stats.responseBytes += this.responseBytes
-    stats.record(status, this.grpcStatus, this.context.clock.now() - this.startedAt)
-    if (this.context.accessLog !== null) this.context.logAccess(this, status)
+    answer(this, reason)
   }
 }

@@ -69,5 +69,6 @@ export function forwardedHead(head: Head, scheme: string, forwarding: Forwarding
     new Fields(names, values, head.fields.sensitive),
     head.contentLength,
     head.grpc,
+    head.tunnel,
   )
 }

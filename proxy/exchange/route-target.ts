@@ -1,5 +1,6 @@
 import { type Random, systemRandom } from '../base/random.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
+import type { TunnelPolicy } from '../policy/tunnels.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Cluster } from './cluster.ts'
 
@@ -18,6 +19,8 @@ export class RouteTarget {
   /** Time from the last byte of the request to the head of the response, in milliseconds; null: no limit. */
   readonly timeout: number | null
   readonly retry: RetryPolicy | null
+  /** The tunnels it opens, by `Head.tunnel`. */
+  readonly tunnels: TunnelPolicy
   readonly #total: number
   readonly #random: Random
 
@@ -26,12 +29,14 @@ export class RouteTarget {
     destinations: readonly Destination[],
     timeout: number | null,
     retry: RetryPolicy | null,
+    tunnels: TunnelPolicy,
     random: Random = systemRandom,
   ) {
     this.name = name
     this.destinations = destinations
     this.timeout = timeout
     this.retry = retry
+    this.tunnels = tunnels
     this.#total = destinations[destinations.length - 1].upTo
     this.#random = random
   }

@@ -3,6 +3,7 @@ import type { Endpoint } from '../balance/endpoint.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { isIdempotent } from '../policy/retry.ts'
+import { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -31,6 +32,31 @@ export function isFree(exchange: Exchange, reason: Reason): boolean {
 /** Whether a try that ended for `reason` had no effect, or none that a second one would add to. */
 function isAlwaysSafe(exchange: Exchange, reason: Reason): boolean {
   return reason.unprocessed || (reason.is(REUSED_CONNECTION_CLOSED) && isIdempotent(exchange.request))
+}
+
+/**
+ * Sends the request, as far as it has come, to `endpoint`, or to the next that can take it. Returns null, or why none can.
+ */
+export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
+  const cluster = exchange.cluster as Cluster
+  const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
+  while (endpoint !== null) {
+    exchange.attempts += 1
+    const attempt = new Attempt(exchange, endpoint, pools[endpoint.index])
+    exchange.attempt = attempt
+    cluster.endpointStats[endpoint.index].requests += 1
+    const perTry = exchange.verdict.target?.retry?.perTryTimeout ?? null
+    if (perTry !== null) attempt.limit(exchange.context.timers, perTry)
+    const refusal = attempt.begin()
+    if (refusal === null) return null
+    attempt.release()
+    exchange.attempt = null
+    exchange.reason = refusal
+    if (refusal.is(reasons.overflow)) cluster.stats.overflow += 1
+    endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(exchange, endpoint)
+  }
+  if (exchange.reason === null) cluster.stats.noHealthy += 1
+  return exchange.reason ?? reasons.noHealthyUpstream.with(cluster.name)
 }
 
 /** The endpoint to try when `failed` has failed, null when there is none. */

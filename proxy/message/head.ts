@@ -1,4 +1,7 @@
-import { type Fields, NO_FIELDS } from './fields.ts'
+import { Fields, NO_FIELDS } from './fields.ts'
+
+/** `Head.tunnel` of CONNECT: no upgrade token is spelled like this, since those are lower case here. */
+export const TUNNEL_CONNECT = 'CONNECT'
 
 /**
  * The head of a request or a response, the same whichever codec read it. Immutable: codecs intern heads, so one
@@ -24,6 +27,13 @@ export class Head {
   readonly contentLength: number
   /** True when content-type is application/grpc or one of its +suffixes. */
   readonly grpc: boolean
+  /**
+   * What the request wants the connection turned into once it is accepted, "" for an ordinary request: TUNNEL_CONNECT for
+   * CONNECT (RFC 9110 §9.3.6), otherwise a lower-case upgrade token such as "websocket", whether it came by Upgrade
+   * (RFC 9110 §7.8; the method is GET) or by extended CONNECT (RFC 8441; the method stands here as GET too, so that rules
+   * mean the same for both). In a response the same value says that the tunnel is open; its status is 200.
+   */
+  readonly tunnel: string
 
   /** What was decided for requests with this head, valid while `memoFor` is who asks. */
   memo: unknown
@@ -41,6 +51,7 @@ export class Head {
     fields: Fields,
     contentLength: number,
     grpc: boolean,
+    tunnel = '',
   ) {
     this.method = method
     this.scheme = scheme
@@ -50,6 +61,7 @@ export class Head {
     this.fields = fields
     this.contentLength = contentLength
     this.grpc = grpc
+    this.tunnel = tunnel
     this.memo = null
     this.memoFor = null
     this.memoHttp1 = null
@@ -75,6 +87,18 @@ export class Head {
     )
   }
 
+  /** A request for a tunnel; `kind` as in `tunnel`. CONNECT has neither scheme nor path. */
+  static tunnel(
+    kind: string,
+    scheme: string,
+    authority: string,
+    path: string,
+    fields: Fields = NO_FIELDS,
+  ): Head {
+    const method = kind === TUNNEL_CONNECT ? 'CONNECT' : 'GET'
+    return new Head(method, scheme, authority, path, 0, fields, -1, false, kind)
+  }
+
   static response(status: number, fields: Fields = NO_FIELDS): Head {
     return new Head(
       '',
@@ -87,6 +111,21 @@ export class Head {
       isGrpcContentType(fields.get('content-type')),
     )
   }
+}
+
+/** The response that opens a tunnel, made of the one that accepted it. */
+export function tunnelHead(response: Head, tunnel: string): Head {
+  const names: string[] = []
+  const values: string[] = []
+  for (let i = 0; i < response.fields.length; i++) {
+    const name = response.fields.names[i] as string
+    // A length means nothing here (RFC 9110 §9.3.6); the answer to a key is each hop's own (RFC 6455 §4.2.2).
+    if (name === 'content-length' || name === 'sec-websocket-accept') continue
+    names.push(name)
+    values.push(response.fields.values[i] as string)
+  }
+  const { sensitive } = response.fields
+  return new Head('', '', '', '', 200, new Fields(names, values, sensitive), -1, false, tunnel)
 }
 
 /** True for application/grpc, application/grpc+proto, application/grpc;..., not for application/grpc-web. */

@@ -46,7 +46,7 @@ export interface ClientSession {
 export interface ClientSessionOwner {
   /** `capacity` may have grown: a stream ended, or the peer raised its limit. */
   capacityChanged(session: ClientSession): void
-  /** The peer announced that it goes away, or the session was drained: no new streams. Streams under way go on. */
+  /** The peer goes away, the session was drained, or it failed: no new streams. Streams that are under way go on. */
   retired(session: ClientSession): void
   /** The connection is gone; all its streams have been reset before this call. */
   closed(session: ClientSession, reason: Reason): void

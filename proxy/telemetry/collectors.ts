@@ -66,6 +66,7 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     pillion_listener_info: listeners((l, samples) => samples.add(1, l.labels, { direction: l.direction })),
     pillion_connections_open: listeners((l, samples) => samples.add(l.connections, l.labels)),
     pillion_connections_total: listeners((l, samples) => samples.add(l.connectionsOpened, l.labels)),
+    pillion_tunnels_open: listeners((l, samples) => samples.add(l.tunnels, l.labels)),
     pillion_connections_refused_total: listeners((l, samples) =>
       l.connectionsRefused.collect(samples, l.labels),
     ),

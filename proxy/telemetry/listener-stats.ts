@@ -17,6 +17,8 @@ export class ListenerStats {
   http2: number
   /** TLS handshakes completed. */
   tlsHandshakes: number
+  /** Tunnels open now (CONNECT, WebSocket). */
+  tunnels: number
   /** Requests the authorization rules refused. */
   denied: number
   /** Connections closed before their first request, by reason. */
@@ -39,6 +41,7 @@ export class ListenerStats {
     this.http1 = 0
     this.http2 = 0
     this.tlsHandshakes = 0
+    this.tunnels = 0
     this.denied = 0
     this.connectionsRefused = new BoundedCounts('reason')
     this.tlsFailures = new BoundedCounts('reason')

@@ -61,6 +61,11 @@ export const METRICS = {
     help: 'Connections of callers accepted.',
     labels: listener,
   },
+  pillion_tunnels_open: {
+    type: 'gauge',
+    help: 'Tunnels of callers open now: WebSockets, other upgrades and CONNECT.',
+    labels: listener,
+  },
   pillion_connections_refused_total: {
     type: 'counter',
     help: 'Connections of callers closed before their first request, by the reason.',

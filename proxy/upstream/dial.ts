@@ -42,6 +42,8 @@ export class Dial implements Deadline {
         host,
         port,
         noDelay: true,
+        // An endpoint may end its side of a tunnel first; sessions close what they do not want half open.
+        allowHalfOpen: true,
         onread: this.#read,
       })
       this.#socket.once('connect', () => this.#connected())
@@ -76,6 +78,7 @@ export class Dial implements Deadline {
       this.#fail(reasons.peerIdentity.with('no verified certificate'))
       return
     }
+    socket.allowHalfOpen = true
     const agreed = socket.alpnProtocol
     if (this.#options.protocol === 'h2' && agreed !== 'h2') {
       this.#fail(reasons.connectFailure.with('the endpoint does not speak HTTP/2 (ALPN), see protocol'))

@@ -32,7 +32,7 @@ export interface PoolOptions extends Omit<DialOptions, 'timers'> {
   readonly refused: (reason: Reason) => void
 }
 
-/** Streams that one HTTP/2 connection being opened is expected to carry. */
+/** Streams that one HTTP/2 connection being opened is expected to carry, unless the endpoint allows fewer. */
 const EXPECTED_STREAMS = 100
 
 /** The connections to one endpoint, either protocol, and the requests that wait for one. */
@@ -49,6 +49,8 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
   readonly #waiting = new Set<SessionWaiter>()
   // What the endpoint spoke last, where that is left to ALPN.
   #learned: Protocol | null = null
+  // Streams that a connection being opened will carry.
+  #share = EXPECTED_STREAMS
   #closed = false
 
   constructor(options: PoolOptions) {
@@ -109,10 +111,11 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
   }
 
   #expand(): void {
+    if (this.#takesNone()) return
     const { limits, protocol } = this.#options
     const spoken = protocol === 'auto' ? this.#learned : protocol
     // Where the protocol is not known yet, one connection finds it out.
-    const share = spoken === 'h2' ? EXPECTED_STREAMS : 1
+    const share = spoken === 'h2' ? this.#share : 1
     const opening = this.#dials.size + this.#unsettled.size
     let wanted = Math.ceil(this.#waiting.size / share) - opening
     if (spoken === null && wanted > 1 - opening) wanted = 1 - opening
@@ -121,6 +124,13 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
       limits.connections += 1
       this.#dials.add(new Dial(this.#options.host, this.#options.port, this.#options, this))
     }
+  }
+
+  /** True while the endpoint allows no streams at all: it would be asked in vain over another connection. */
+  #takesNone(): boolean {
+    for (const session of this.#shared)
+      if (session.capacity === 0 && session.active === 0 && !this.#unsettled.has(session)) return true
+    return false
   }
 
   // DialOwner
@@ -172,19 +182,27 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
   // ClientSessionOwner
 
   capacityChanged(session: ClientSession): void {
-    if (this.#unsettled.size > 0) this.#unsettled.delete(session)
+    const settled = this.#unsettled.size > 0 && this.#unsettled.delete(session)
+    if (settled && session.capacity > 0) this.#share = Math.min(session.capacity, EXPECTED_STREAMS)
     if (this.#waiting.size > 0) {
       for (const waiter of this.#waiting) {
-        if (session.capacity === 0) return
+        if (session.capacity === 0) break
         this.#waiting.delete(waiter)
         this.#options.limits.pending -= 1
         waiter.sessionReady(session)
       }
+      // It takes fewer than it was opened for.
+      if (settled && this.#waiting.size > 0) this.#expand()
     }
     if (session.protocol === 'http1' && session.capacity > 0) this.#idle.push(session)
   }
 
   retired(session: ClientSession): void {
+    // One that never took a stream counts as being opened until it is closed, and has then failed like a dial.
+    if (this.#unsettled.has(session)) {
+      remove(this.#shared, session)
+      return
+    }
     this.#forget(session)
     this.#replace()
   }

@@ -173,7 +173,7 @@ export class ClientBench extends Bench {
     if (!start) return
     this.transport.flush()
     this.socket.written = []
-    this.send(settings())
+    this.send(settings(), settingsAck())
     this.expect(settingsAck())
     this.events.length = 0
   }

@@ -86,13 +86,19 @@ export class RawServer {
   readonly #server = createServer({ allowHalfOpen: true })
   readonly #peers: RawPeer[] = []
   readonly #waiting: RawPeer[] = []
+  readonly #settings: Readonly<Record<number, number>> | null
   #wake: () => void = () => {}
+
+  /** `settings`: what it sends of itself on each connection, null for nothing at all. */
+  constructor(settings: Readonly<Record<number, number>> | null = {}) {
+    this.#settings = settings
+  }
 
   /** Listens; returns the port. */
   async listen(): Promise<number> {
     this.#server.on('connection', (socket: Socket) => {
       const peer = new RawPeer(socket, PREFACE.length)
-      peer.send(settings())
+      if (this.#settings !== null) peer.send(settings(this.#settings))
       this.#peers.push(peer)
       this.#waiting.push(peer)
       this.#wake()

@@ -1,5 +1,6 @@
 import { Timer, type TimerWheel } from '../../base/timer-wheel.ts'
 import { NO_FIELDS } from '../../message/fields.ts'
+import { tunnelHead } from '../../message/head.ts'
 import type { LimitWatch } from '../../message/limit-watch.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import type { ClientSession, ClientSessionOwner, Protocol } from '../../message/session.ts'
@@ -9,6 +10,7 @@ import { Http1ClientStream } from './client-stream.ts'
 import { Http1Connection } from './connection.ts'
 import { BODY_CLOSE, BODY_NONE, type HeadRecord } from './head-record.ts'
 import { type ClientTimeouts, DEFAULT_CLIENT_TIMEOUTS, DEFAULT_LIMITS, type Http1Limits } from './limits.ts'
+import { NO_OCTETS } from './octets.ts'
 import { OUT_DONE, OUT_HEAD } from './outgoing.ts'
 import { REUSED_CONNECTION_CLOSED } from './reasons.ts'
 import { ResponseHeadParser } from './response-head.ts'
@@ -29,16 +31,20 @@ const IDLE = 0
 const HEAD = 1
 /** Within the body of the response. */
 const BODY = 2
-const CLOSED = 3
+/** The response has opened the tunnel that the request asked for. */
+const TUNNEL = 3
+const CLOSED = 4
 
+/** How long the end of a tunnel may take to leave, in milliseconds. */
+const LINGER_MS = 30_000
 /** The idle deadline is looked at so often, and met a quarter early at most. */
 const LOOKS = 4
-const EMPTY = Buffer.alloc(0)
 
 /**
  * The client role of HTTP/1.1: one exchange at a time, no pipelining.
  *
  *     IDLE --open--> HEAD --final head read--> BODY --body read--> IDLE, or CLOSED when it cannot be used again
+ *     HEAD --tunnel accepted--> TUNNEL --both sides ended--> CLOSED
  *     any --error, reset, cancel--> CLOSED
  *
  * A connection is used again only when request and response are complete, both sides let it persist and not a byte
@@ -60,6 +66,8 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   /** A byte of the response has arrived. */
   #heard = false
   #interims = 0
+  /** The endpoint sent FIN. */
+  #inputEnded = false
   #seen = -1
   #quiet = 0
   #reason: Reason = reasons.upstreamClosed
@@ -118,6 +126,10 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
         at = this.body.next(octets, at, to)
         if (this.body.failure !== null) this.fail(reasons.upstreamProtocol.with(this.body.failure))
         else this.#deliver(octets, at < to)
+      } else if (this.#phase === TUNNEL) {
+        this.handedOn(to - at)
+        this.#stream?.receiver?.data(octets, at, to, false)
+        return to
       } else {
         if (this.#phase === IDLE) this.#close(reasons.upstreamProtocol.with('bytes without a request'))
         return to
@@ -129,6 +141,7 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   #headRead(stream: Http1ClientStream, record: HeadRecord, more: boolean): void {
     const head = record.head
     const receiver = stream.receiver
+    if (stream.tunnel !== '' && this.#tunnelDecided(stream, record)) return
     if (head.status < 200) {
       if (head.status === 101) this.fail(reasons.upstreamProtocol.with('status 101 without an upgrade'))
       else if (++this.#interims > this.limits.interimHeads) {
@@ -147,6 +160,37 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
     this.#phase = BODY
     this.body.begin(record.framing, head.contentLength)
     receiver?.head(head, null, false)
+  }
+
+  /** True when the response opens the tunnel or breaks the protocol: then it has been dealt with. */
+  #tunnelDecided(stream: Http1ClientStream, record: HeadRecord): boolean {
+    const problem = stream.opensTunnel(record)
+    if (problem === null) {
+      if (record.head.status >= 200) stream.tunnelRefused()
+      return false
+    }
+    if (problem !== '') {
+      this.fail(reasons.upstreamProtocol.with(problem))
+      return true
+    }
+    this.#phase = TUNNEL
+    this.#retire()
+    stream.receiver?.head(tunnelHead(record.head, stream.tunnel), null, false)
+    return true
+  }
+
+  /** Both sides have ended: what was written still leaves, then the socket closes by itself. */
+  #finishTunnel(): void {
+    this.#phase = CLOSED
+    this.#stream?.kill()
+    this.#stream = null
+    this.#wheel.arm(this.#timer, LINGER_MS)
+  }
+
+  /** Our side of the tunnel has ended. */
+  tunnelSent(): void {
+    this.transport.end()
+    if (this.#inputEnded) this.#finishTunnel()
   }
 
   #deliver(octets: Buffer, more: boolean): void {
@@ -201,6 +245,8 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
       return
     }
     this.#stream = null
+    // The other end of a tunnel must not take what is cut off for whole.
+    if (this.#phase === TUNNEL) this.abort(true)
     this.#close(reason)
   }
 
@@ -234,9 +280,13 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
 
   readEnd(): void {
     const stream = this.#stream
-    if (stream !== null && this.#phase === BODY && this.body.framing === BODY_CLOSE) {
+    this.#inputEnded = true
+    if (stream !== null && this.#phase === TUNNEL) {
+      stream.receiver?.data(NO_OCTETS, 0, 0, true)
+      if (stream === this.#stream && stream.out === OUT_DONE) this.#finishTunnel()
+    } else if (stream !== null && this.#phase === BODY && this.body.framing === BODY_CLOSE) {
       this.#retire()
-      stream.receiver?.data(EMPTY, 0, 0, true)
+      stream.receiver?.data(NO_OCTETS, 0, 0, true)
       this.#complete(stream)
     } else this.fail(this.#lost(''))
   }
@@ -258,6 +308,7 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
     const code = error === null ? '' : ((error as NodeJS.ErrnoException).code ?? error.message)
     if (this.#phase !== CLOSED) this.fail(this.#lost(code))
     this.dropKept()
+    this.#wheel.disarm(this.#timer)
     this.#owner.closed(this, this.#reason)
   }
 
@@ -272,7 +323,10 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   }
 
   expired(): void {
-    if (this.#phase === CLOSED) return
+    if (this.#phase === CLOSED) {
+      this.transport.destroy()
+      return
+    }
     this.#quiet = this.#phase === IDLE && this.requests === this.#seen ? this.#quiet + 1 : 0
     this.#seen = this.#phase === IDLE ? this.requests : -1
     if (this.#quiet >= LOOKS - 1) this.#close(reasons.idleTimeout)

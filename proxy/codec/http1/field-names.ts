@@ -11,6 +11,7 @@ export const HOP_BY_HOP = 5
 export const TE = 6
 export const EXPECT = 7
 export const CONTENT_TYPE = 8
+export const UPGRADE = 9
 
 const ROLES: Record<string, number> = {
   host: HOST,
@@ -19,7 +20,7 @@ const ROLES: Record<string, number> = {
   connection: CONNECTION,
   'keep-alive': HOP_BY_HOP,
   'proxy-connection': HOP_BY_HOP,
-  upgrade: HOP_BY_HOP,
+  upgrade: UPGRADE,
   'http2-settings': HOP_BY_HOP,
   te: TE,
   expect: EXPECT,

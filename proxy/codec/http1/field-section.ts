@@ -14,6 +14,7 @@ import {
   PLAIN,
   TE,
   TRANSFER_ENCODING,
+  UPGRADE,
 } from './field-names.ts'
 import { COLON, CR, HTAB, LF, SP, TOKEN_LOWER, VALUE_OCTET } from './octets.ts'
 
@@ -49,10 +50,13 @@ export class FieldSection {
   transferEncoding: string | null = null
   transferEncodings = 0
   expect: string | null = null
+  /** What the peer would switch to, as written; null when Connection does not nominate it (RFC 9110 §7.8). */
+  upgrade: string | null = null
   close = false
   keepAlive = false
   teTrailers = false
   grpc = false
+  #upgrades = false
   #nominated: Set<string> | null = null
 
   /**
@@ -136,6 +140,8 @@ export class FieldSection {
     this.transferEncoding = null
     this.transferEncodings = 0
     this.expect = null
+    this.upgrade = null
+    this.#upgrades = false
     this.close = false
     this.keepAlive = false
     this.teTrailers = false
@@ -152,6 +158,7 @@ export class FieldSection {
       names.push('te')
       values.push('trailers')
     }
+    if (!this.#upgrades) this.upgrade = null
     this.names = names
     this.values = values
     if (this.#nominated !== null) this.#removeNominated(this.#nominated)
@@ -174,6 +181,9 @@ export class FieldSection {
         return false
       case CONNECTION:
         this.#connection(value)
+        return false
+      case UPGRADE:
+        this.upgrade = this.upgrade === null ? value : `${this.upgrade}, ${value}`
         return false
       case HOP_BY_HOP:
         return false
@@ -201,6 +211,7 @@ export class FieldSection {
       const option = trimOws(part)
       if (option === 'close') this.close = true
       else if (option === 'keep-alive') this.keepAlive = true
+      else if (option === 'upgrade') this.#upgrades = true
       else if (option !== '') {
         if (this.#nominated === null) this.#nominated = new Set()
         this.#nominated.add(option)

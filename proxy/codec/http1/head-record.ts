@@ -10,6 +10,19 @@ export const BODY_CHUNKED = 2
 /** Until the connection closes; responses only. */
 export const BODY_CLOSE = 3
 
+/** A change of protocol that a request asks for or a 101 response announces (RFC 9110 §7.8). */
+export class Upgrade {
+  /** Lower case, without version. */
+  readonly token: string
+  /** WebSocket only: Sec-WebSocket-Key of the request, Sec-WebSocket-Accept of the response; otherwise "". */
+  readonly key: string
+
+  constructor(token: string, key: string) {
+    this.token = token
+    this.key = key
+  }
+}
+
 /** A head that was read, with what HTTP/1 alone needs to know of it. Immutable, since heads are interned. */
 export class HeadRecord {
   readonly head: Head
@@ -23,6 +36,8 @@ export class HeadRecord {
   readonly expectContinue: boolean
   /** The sender takes trailers (`te: trailers`). */
   readonly teTrailers: boolean
+  /** Null when the protocol stays what it is. */
+  readonly upgrade: Upgrade | null
 
   constructor(
     head: Head,
@@ -31,6 +46,7 @@ export class HeadRecord {
     framing: number,
     expectContinue: boolean,
     teTrailers: boolean,
+    upgrade: Upgrade | null = null,
   ) {
     this.head = head
     this.http10 = http10
@@ -38,6 +54,7 @@ export class HeadRecord {
     this.framing = framing
     this.expectContinue = expectContinue
     this.teTrailers = teTrailers
+    this.upgrade = upgrade
   }
 }
 

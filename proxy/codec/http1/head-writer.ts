@@ -1,6 +1,6 @@
 import type { Added } from '../../message/added.ts'
 import type { Fields } from '../../message/fields.ts'
-import type { Head } from '../../message/head.ts'
+import { type Head, TUNNEL_CONNECT } from '../../message/head.ts'
 import { REQUEST_ID_FIELD, REQUEST_ID_LENGTH, writeRequestId } from '../../message/request-id.ts'
 import { allowedInTrailers } from '../../message/trailer-fields.ts'
 import type { Transport } from '../transport.ts'
@@ -138,15 +138,19 @@ function fail(detail: string): boolean {
 /** The head with its empty line, or "" when it cannot be written. */
 function serialize(head: Head, shape: number): string {
   let text: string
+  const upgrade = head.tunnel !== '' && head.tunnel !== TUNNEL_CONNECT
   if (head.status !== 0) {
-    text = `HTTP/1.1 ${head.status} ${STATUS_PHRASES[head.status] ?? ''}\r\n`
+    // An upgrade that the other side accepted with 200 is accepted with 101 here (RFC 9110 §15.2.2).
+    const status = upgrade ? 101 : head.status
+    text = `HTTP/1.1 ${status} ${STATUS_PHRASES[status] ?? ''}\r\n`
   } else {
+    const target = head.tunnel === TUNNEL_CONNECT ? head.authority : head.path
     if (!METHOD.test(head.method)) fail('the method is no token')
-    else if (!TARGET.test(head.path)) fail('the path is empty or holds a space, a control character or #')
+    else if (!TARGET.test(target)) fail('the path is empty or holds a space, a control character or #')
     else if (!AUTHORITY.test(head.authority)) fail('the authority is no host with an optional port')
     else headFailure = ''
     if (headFailure !== '') return ''
-    text = `${head.method} ${head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n`
+    text = `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n`
   }
   const fields = head.fields
   const names = fields.names
@@ -162,6 +166,8 @@ function serialize(head: Head, shape: number): string {
       }
       continue
     }
+    // The handshake of this hop has a key and an answer of its own.
+    if (upgrade && (name === 'sec-websocket-key' || name === 'sec-websocket-accept')) continue
     let value = fields.values[i] as string
     if (name === 'cookie') {
       if (cookie) continue
@@ -170,6 +176,14 @@ function serialize(head: Head, shape: number): string {
     }
     if (!checkField(name, value)) return ''
     text += `${name}: ${value}\r\n`
+  }
+  if (upgrade) {
+    if (!METHOD.test(head.tunnel)) {
+      fail('the protocol to upgrade to is no token')
+      return ''
+    }
+    text += `upgrade: ${head.tunnel}\r\n`
+    connection = connection === '' ? 'upgrade' : `upgrade, ${connection}`
   }
   const framing = shape & FRAMING
   if (framing === SHAPE_CHUNKED) text += 'transfer-encoding: chunked\r\n'

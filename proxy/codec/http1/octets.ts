@@ -43,4 +43,7 @@ export function copyOctets(source: Buffer, from: number, to: number, target: Buf
   return at + count
 }
 
+/** For an end without octets. */
+export const NO_OCTETS = Buffer.alloc(0)
+
 const COPY_LOOP_LIMIT = 64

@@ -1,11 +1,19 @@
 import { Fields } from '../../message/fields.ts'
-import { Head, parseContentLength } from '../../message/head.ts'
+import { Head, parseContentLength, TUNNEL_CONNECT } from '../../message/head.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import { INCOMPLETE, section, TOO_MANY_FIELDS, trimOws } from './field-section.ts'
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type HeadParser, HeadRecord } from './head-record.ts'
+import {
+  BODY_CHUNKED,
+  BODY_LENGTH,
+  BODY_NONE,
+  type HeadParser,
+  HeadRecord,
+  type Upgrade,
+} from './head-record.ts'
 import type { Http1Limits } from './limits.ts'
 import { CR, HOST_OCTET, LF, SP, TARGET_OCTET, TOKEN_LOWER } from './octets.ts'
 import { VERSION_NOT_SUPPORTED } from './reasons.ts'
+import { isWebSocketKey, requestedUpgrade, WEBSOCKET } from './upgrade.ts'
 
 /** Methods in use are a handful of letters; longer ones are somebody's attempt. */
 const MAX_METHOD = 32
@@ -70,11 +78,11 @@ export class RequestHeadParser implements HeadParser {
   }
 
   #build(method: string, target: string, http10: boolean): boolean {
-    if (method === 'CONNECT') return this.#refuse(reasons.notImplemented.with('method CONNECT'))
     if (section.hosts > 1) return this.#refuseBad('more than one Host field')
     if (section.hosts === 0 && !http10) return this.#refuseBad('no Host field')
     let authority = section.host ?? ''
     if (!isHost(authority)) return this.#refuseBad('the Host field is not a host with an optional port')
+    if (method === 'CONNECT') return this.#buildConnect(target, authority, http10)
     let path = target
     if (target.charCodeAt(0) !== 0x2f) {
       if (target !== '*') {
@@ -111,6 +119,13 @@ export class RequestHeadParser implements HeadParser {
       expectContinue = !http10 && framing !== BODY_NONE
       if (!expectContinue) dropExpect()
     }
+    let upgrade: Upgrade | null = null
+    // Only a request without content can turn into a tunnel at a place that everybody agrees on.
+    if (section.upgrade !== null && !http10 && method === 'GET' && length < 0 && framing === BODY_NONE) {
+      upgrade = requestedUpgrade(section.upgrade)
+      if (upgrade !== null && upgrade.token === WEBSOCKET && !isWebSocketKey(upgrade.key))
+        return this.#refuseBad('a WebSocket handshake without one Sec-WebSocket-Key of 16 bytes in Base64')
+    }
     const head = new Head(
       method,
       this.#scheme,
@@ -119,10 +134,33 @@ export class RequestHeadParser implements HeadParser {
       0,
       new Fields(section.names, section.values),
       length,
-      section.grpc,
+      section.grpc && upgrade === null,
+      upgrade === null ? '' : upgrade.token,
     )
     const keepAlive = !section.close && (!http10 || section.keepAlive)
-    this.record = new HeadRecord(head, http10, keepAlive, framing, expectContinue, section.teTrailers)
+    this.record = new HeadRecord(
+      head,
+      http10,
+      keepAlive,
+      framing,
+      expectContinue,
+      section.teTrailers,
+      upgrade,
+    )
+    return true
+  }
+
+  /** RFC 9110 §9.3.6, RFC 9112 §3.2.3. */
+  #buildConnect(target: string, authority: string, http10: boolean): boolean {
+    if (!isHost(target) || !/[^:]:[0-9]{1,5}$/.test(target))
+      return this.#refuseBad('the target of CONNECT is no host with a port')
+    if (section.hosts === 1 && authority.toLowerCase() !== target.toLowerCase())
+      return this.#refuseBad('the Host field differs from the target of CONNECT')
+    // What follows is no content: were it counted as such, two readers could see two different ends of it.
+    if (section.contentLengths + section.transferEncodings > 0) return this.#refuseBad('CONNECT with content')
+    const fields = new Fields(section.names, section.values)
+    const head = Head.tunnel(TUNNEL_CONNECT, this.#scheme, target, '', fields)
+    this.record = new HeadRecord(head, http10, true, BODY_NONE, false, false)
     return true
   }
 

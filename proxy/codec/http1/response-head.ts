@@ -12,6 +12,7 @@ import {
 } from './head-record.ts'
 import type { Http1Limits } from './limits.ts'
 import { CR, LF, SP, VALUE_OCTET } from './octets.ts'
+import { announcedUpgrade } from './upgrade.ts'
 
 const FAILED = -1
 const VERSION = Buffer.from('HTTP/1.', 'latin1')
@@ -82,6 +83,7 @@ export class ResponseHeadParser implements HeadParser {
       }
     }
     if (bodiless) framing = BODY_NONE
+    const upgrade = status === 101 && section.upgrade !== null ? announcedUpgrade(section.upgrade) : null
     const head = new Head(
       '',
       '',
@@ -93,7 +95,7 @@ export class ResponseHeadParser implements HeadParser {
       section.grpc,
     )
     const keepAlive = !section.close && (!http10 || section.keepAlive)
-    this.record = new HeadRecord(head, http10, keepAlive, framing, false, section.teTrailers)
+    this.record = new HeadRecord(head, http10, keepAlive, framing, false, section.teTrailers, upgrade)
     return true
   }
 

@@ -9,7 +9,7 @@ import { Http1Connection } from './connection.ts'
 import { writeErrorReply } from './error-reply.ts'
 import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type HeadRecord } from './head-record.ts'
 import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS, type Http1Limits, type ServerTimeouts } from './limits.ts'
-import { CR, LF } from './octets.ts'
+import { CR, LF, NO_OCTETS } from './octets.ts'
 import { OUT_DONE, OUT_HEAD } from './outgoing.ts'
 import { RequestHeadParser } from './request-head.ts'
 import { Http1ServerStream } from './server-stream.ts'
@@ -44,9 +44,11 @@ const HEAD = 0
 const BODY = 1
 /** The request was read, the response is not complete: pipelined input waits. */
 const WAIT = 2
+/** Input is no HTTP any more: the request was CONNECT or an upgrade, and was accepted. */
+const TUNNEL = 3
 /** FIN is sent; input is thrown away until the peer closes too (RFC 9112 §9.6). */
-const LINGER = 3
-const CLOSED = 4
+const LINGER = 4
+const CLOSED = 5
 
 /** How long a peer that was sent FIN may take to close, in milliseconds. */
 const LINGER_MS = 2000
@@ -58,6 +60,7 @@ const DRAIN_IDLE_MS = 1000
  *
  *     HEAD --head read--> BODY --body read--> WAIT --response written--> HEAD
  *     BODY --response written--> BODY, throwing away up to `drainBytes` --> HEAD
+ *     WAIT --tunnel accepted--> TUNNEL --both sides ended--> LINGER
  *     any --error, Connection: close--> LINGER --peer closed--> CLOSED
  *
  * The sockets must allow half-open, so that a caller's FIN behind its request does not cost it the response. Whoever
@@ -128,7 +131,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
         if (this.body.failure !== null) this.fail(reasons.badRequest.with(this.body.failure))
         else this.#deliver(octets)
       } else if (this.#phase === WAIT) break
-      else at = to
+      else if (this.#phase === TUNNEL) {
+        this.#tunnelled(octets, at, to)
+        at = to
+      } else at = to
     }
     this.#consuming = false
     if (this.#inputEnded && !(this.transport.congested && at < to)) {
@@ -141,13 +147,13 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
 
   #begin(record: HeadRecord): void {
     const stream = new Http1ServerStream(this, record)
-    const end = record.framing === BODY_NONE
+    const bodiless = record.framing === BODY_NONE
     this.#stream = stream
     this.#blankLine = false
     this.requests++
-    this.#phase = end ? WAIT : BODY
-    if (!end) this.body.begin(record.framing, record.head.contentLength)
-    this.#options.acceptor.request(stream, record.head, end)
+    this.#phase = bodiless ? WAIT : BODY
+    if (!bodiless) this.body.begin(record.framing, record.head.contentLength)
+    this.#options.acceptor.request(stream, record.head, bodiless && record.head.tunnel === '')
   }
 
   #deliver(octets: Buffer): void {
@@ -176,9 +182,32 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (done && answered && this.#stream === stream) this.#next()
   }
 
+  /** The caller's bytes belong to the tunnel from here on; those that wait follow later in the turn. */
+  tunnelOpen(): void {
+    this.#phase = TUNNEL
+    if (this.#consuming || this.kept === 0 || this.#scheduled) return
+    this.#scheduled = true
+    atTurnEnd(this)
+  }
+
+  #tunnelled(octets: Buffer, from: number, to: number): void {
+    this.handedOn(to - from)
+    this.#stream?.receiver?.data(octets, from, to, false)
+  }
+
+  /** The caller's side of the tunnel has ended; the other may go on (RFC 9110 §9.3.6). */
+  #tunnelEnded(): void {
+    const stream = this.#stream
+    if (stream === null || stream.incomingDone) return
+    stream.incomingDone = true
+    stream.receiver?.data(NO_OCTETS, 0, 0, true)
+    if (stream === this.#stream && stream.out === OUT_DONE) this.#finish(stream)
+  }
+
   /** The response of `stream` is written. */
   responseSent(stream: Http1ServerStream): void {
     if (stream !== this.#stream) return
+    if (stream.tunnel && !stream.incomingDone) return this.transport.end()
     if (!stream.keepAlive) this.#finish(stream)
     else if (stream.incomingDone) this.#next()
     else if (this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes)
@@ -204,6 +233,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   turnEnd(): void {
     this.#scheduled = false
     this.consumeKept()
+    if (this.#inputEnded && this.#phase === TUNNEL) return this.#tunnelEnded()
     if (this.#inputEnded && this.#phase === HEAD && !this.#held) this.#linger()
   }
 
@@ -252,7 +282,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   /** The exchange gave `stream` up. */
   given(stream: Http1ServerStream, _reason: Reason): void {
     if (stream !== this.#stream) return
-    if (stream.out === OUT_DONE) {
+    if (stream.out === OUT_DONE && !stream.tunnel) {
       // The response has left; only the rest of the request is of no interest.
       stream.receiver = null
       stream.source = null
@@ -265,6 +295,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
 
   readEnd(): void {
     this.#inputEnded = true
+    if (this.#phase === TUNNEL && this.kept === 0) return this.#tunnelEnded()
     if (this.#phase === BODY) this.#callerGone('in the middle of its request')
     else if (this.#phase === WAIT) {
       if (this.#options.halfClose === false) this.#callerGone('before the response was complete')

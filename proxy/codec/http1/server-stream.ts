@@ -1,4 +1,5 @@
-import type { Added } from '../../message/added.ts'
+import { Added } from '../../message/added.ts'
+import { Fields } from '../../message/fields.ts'
 import type { Head } from '../../message/head.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type HeadRecord } from './head-record.ts'
@@ -13,8 +14,10 @@ import {
   SHAPE_RESPONSE,
   writeHead,
 } from './head-writer.ts'
+import { NO_OCTETS } from './octets.ts'
 import { OUT_BODY, OUT_DEAD, OUT_DONE, OUT_HEAD, OutgoingStream } from './outgoing.ts'
 import type { Http1ServerConnection } from './server-connection.ts'
+import { webSocketAccept } from './upgrade.ts'
 
 /** One request that was read and the response that is written to it. */
 export class Http1ServerStream extends OutgoingStream {
@@ -24,6 +27,8 @@ export class Http1ServerStream extends OutgoingStream {
   incomingDone: boolean
   /** The connection persists behind this exchange; known once the response's head is written. */
   keepAlive: boolean
+  /** The response has turned the connection into a tunnel. */
+  tunnel: boolean
   /** The caller still waits for 100 (Continue). */
   #expecting: boolean
 
@@ -31,8 +36,9 @@ export class Http1ServerStream extends OutgoingStream {
     super(connection.transport, null, null)
     this.connection = connection
     this.record = record
-    this.incomingDone = record.framing === BODY_NONE
+    this.incomingDone = record.framing === BODY_NONE && record.head.tunnel === ''
     this.keepAlive = record.keepAlive
+    this.tunnel = false
     this.#expecting = record.expectContinue
   }
 
@@ -44,6 +50,12 @@ export class Http1ServerStream extends OutgoingStream {
       return
     }
     const record = this.record
+    if (record.head.tunnel !== '') {
+      if (head.tunnel !== '') return this.#openTunnel(head, end)
+      // Bytes that the caller sent as if its tunnel were open must not be read as requests.
+      this.keepAlive = false
+      this.incomingDone = true
+    }
     let shape = SHAPE_RESPONSE
     if (record.head.method === 'HEAD' || status === 204 || status === 304) {
       this.framing = BODY_NONE
@@ -76,6 +88,23 @@ export class Http1ServerStream extends OutgoingStream {
     }
   }
 
+  #openTunnel(head: Head, end: boolean): void {
+    const key = this.record.upgrade?.key ?? ''
+    let added: Added | null = null
+    if (key !== '') {
+      added = new Added()
+      added.fields = Fields.of({ 'sec-websocket-accept': webSocketAccept(key) })
+    }
+    if (!writeHead(this.transport, head, SHAPE_RESPONSE | SHAPE_BARE, added))
+      return this.contradiction(headFailure)
+    this.framing = BODY_CLOSE
+    this.keepAlive = false
+    this.out = OUT_BODY
+    this.tunnel = true
+    this.connection.tunnelOpen()
+    if (end) this.data(NO_OCTETS, 0, 0, true)
+  }
+
   #interim(head: Head, added: Added | null): void {
     // RFC 9110 §15.2: HTTP/1.0 knows no interim responses. 101 would change the protocol, which nobody asked for.
     if (this.record.http10 || head.status === 101) return
@@ -93,7 +122,7 @@ export class Http1ServerStream extends OutgoingStream {
 
   credit(bytes: number): void {
     // Behind its response the rest of a request is counted another way.
-    if (this.out < OUT_DONE) this.connection.credited(bytes)
+    if (this.out < OUT_DONE || this.tunnel) this.connection.credited(bytes)
   }
 
   protected sent(): void {

@@ -1,6 +1,7 @@
 /** Reason phrases of the status codes registered by RFC 9110 and others; the rest go without one. */
 export const STATUS_PHRASES: Record<number, string> = {
   100: 'Continue',
+  101: 'Switching Protocols',
   102: 'Processing',
   103: 'Early Hints',
   200: 'OK',

@@ -1,3 +1,4 @@
+import { type Head, tunnelHead } from '../../message/head.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
 import type { ClientSession, ClientSessionOwner } from '../../message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
@@ -11,8 +12,6 @@ import {
   PROTOCOL_ERROR,
   REFUSED_STREAM,
   SETTINGS_ENABLE_PUSH,
-  SETTINGS_INITIAL_WINDOW_SIZE,
-  SETTINGS_MAX_HEADER_LIST_SIZE,
 } from './constants.ts'
 import { writeSettings } from './frame/frame-writer.ts'
 import { RESPONSE } from './head-builder.ts'
@@ -52,14 +51,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     const at = transport.reserve(PREFACE.length)
     PREFACE.copy(transport.buffer, at)
     transport.length = at + PREFACE.length
-    writeSettings(transport, [
-      SETTINGS_ENABLE_PUSH,
-      0,
-      SETTINGS_INITIAL_WINDOW_SIZE,
-      options.streamWindow,
-      SETTINGS_MAX_HEADER_LIST_SIZE,
-      options.maxHeadBytes,
-    ])
+    writeSettings(transport, [SETTINGS_ENABLE_PUSH, 0, ...this.own.entries()])
     this.openWindow()
   }
 
@@ -70,7 +62,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
   }
 
   open(receiver: MessageSink, source: MessageSource): MessageStream {
-    const stream = new Http2Stream(this, this.#nextId, this.peer.initialWindow, this.options.streamWindow)
+    const stream = new Http2Stream(this, this.#nextId, this.peer.initialWindow, this.own.streamWindow)
     stream.receiver = receiver
     stream.source = source
     this.streams.add(stream)
@@ -88,6 +80,12 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     this.#retired = true
     this.#owner.retired(this)
     this.streamsEnded()
+  }
+
+  /** Whatever ends the connection, whoever owns it must not count on it any more. */
+  protected override finish(): void {
+    this.#retire()
+    super.finish()
   }
 
   protected lastProcessed(): number {
@@ -131,6 +129,13 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
       return
     }
     stream.headReceived = true
+    if (stream.tunnel !== '') {
+      if (head.status < 300) {
+        this.#tunnelOpen(stream, head, end)
+        return
+      }
+      stream.tunnel = ''
+    }
     if (head.status === 204 || head.status === 304) stream.bodiless = true
     // What has no body whatever its length says is malformed with one.
     stream.expected = stream.bodiless ? 0 : head.contentLength
@@ -145,15 +150,29 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     if (end && stream.state === CLOSED) this.forget(stream)
   }
 
+  /** The server accepted: DATA frames are the tunnel's bytes from here on, however long it says its answer is. */
+  #tunnelOpen(stream: Http2Stream, head: Head, end: boolean): void {
+    if (end) stream.receiveEnd()
+    stream.receiver?.head(tunnelHead(head, stream.tunnel), null, end)
+    if (end && stream.state === CLOSED) this.forget(stream)
+  }
+
   protected resetReason(code: number): Reason {
     return RESET_REASONS[code] ?? reasons.upstreamReset
   }
 
-  /** Streams above the last one the server names were never processed (RFC 9113 §6.8). */
+  /** Streams above the last one the server names were never processed, and it must not take that back (RFC 9113 §6.8). */
   protected goaway(lastStreamId: number, code: number, debug: string): void {
+    if (lastStreamId > this.#lastAccepted) {
+      this.frameError(
+        PROTOCOL_ERROR,
+        `GOAWAY raises the last stream from ${this.#lastAccepted} to ${lastStreamId}`,
+      )
+      return
+    }
     const detail = `${ERROR_NAMES[code] ?? code}${debug === '' ? '' : `, ${debug}`}`
     const reason = reasons.goaway.with(detail)
-    this.#lastAccepted = Math.min(this.#lastAccepted, lastStreamId)
+    this.#lastAccepted = lastStreamId
     this.#retire()
     const lost: Http2Stream[] = []
     for (const stream of this.streams.all()) if (stream.id > lastStreamId) lost.push(stream)

@@ -35,6 +35,8 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   readonly encoder = new HeadEncoder()
   /** What we may still send on the connection, in bytes. */
   sendWindow = DEFAULT_WINDOW
+  /** The peer takes extended CONNECT. */
+  extendedConnect = false
   /** Streams there have been. */
   opened = 0
 

@@ -28,7 +28,7 @@ import { writePingAck, writeSettingsAck } from './frame/frame-writer.ts'
 import { HeadDecoder } from './head-decoder.ts'
 import { HeaderBlock } from './header-block.ts'
 import type { Http2Options } from './options.ts'
-import { PeerSettings } from './settings.ts'
+import { OwnSettings, PeerSettings } from './settings.ts'
 import type { Http2Stream } from './stream.ts'
 import { CLOSED, mayReceive } from './stream-state.ts'
 
@@ -38,13 +38,15 @@ const MAX_SETTINGS = 32
 /** What both roles do with the frames that come in (RFC 9113 §6). */
 export abstract class Http2Connection extends ConnectionCore implements FrameHandler {
   protected readonly peer = new PeerSettings()
+  protected readonly own: OwnSettings
   protected readonly decoder: HeadDecoder
   protected readonly reader: FrameReader
   readonly #block: HeaderBlock
 
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
-    this.decoder = new HeadDecoder(4096, options.maxHeadBytes, options.maxFields)
+    this.own = new OwnSettings(options)
+    this.decoder = new HeadDecoder(this.own.headerTableSize, options.maxHeadBytes, options.maxFields)
     this.reader = new FrameReader(this)
     this.#block = new HeaderBlock(options.maxHeadBytes * 2)
   }
@@ -90,7 +92,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     const stream = this.streams.get(id)
     if (stream === undefined || !mayReceive(stream.state)) {
       this.credit(bytes + padding)
-      this.#dataOnClosed(id, stream, flow)
+      // Behind the first piece of a frame, which has been judged, come pieces without a share in the windows.
+      if (flow > 0 || bytes === 0) this.#dataOnClosed(id, stream)
       return
     }
     if (flow > stream.receiveWindow) {
@@ -133,14 +136,16 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (end && stream.state === CLOSED) this.forget(stream)
   }
 
-  #dataOnClosed(id: number, stream: Http2Stream | undefined, flow: number): void {
+  /** DATA on a stream that is not open for it (RFC 9113 §6.1). */
+  #dataOnClosed(id: number, stream: Http2Stream | undefined): void {
     if (id === 0 || this.isIdle(id)) {
       this.frameError(PROTOCOL_ERROR, `DATA on stream ${id}, which is not open`)
     } else if (stream !== undefined) {
       this.streamError(stream, STREAM_CLOSED, 'DATA after END_STREAM')
-    } else if (flow > 0) {
-      if (this.mayHaveCrossed(id)) this.glitch(0.1)
-      else this.resetClosed(id, STREAM_CLOSED)
+    } else if (this.mayHaveCrossed(id)) {
+      this.glitch(0.1)
+    } else {
+      this.resetClosed(id, STREAM_CLOSED)
     }
   }
 
@@ -233,6 +238,9 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
     } else if (fields === null) {
       this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+    } else if (stream.tunnel !== '') {
+      // RFC 9113 §8.5: a tunnel is made of DATA frames only.
+      this.streamError(stream, PROTOCOL_ERROR, 'HEADERS in a tunnel')
     } else if (!end) {
       this.streamError(stream, PROTOCOL_ERROR, 'trailers without END_STREAM')
     } else {
@@ -295,7 +303,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     }
     if ((flags & FLAG_ACK) !== 0) {
       if (length !== 0) this.frameError(FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload')
-      else this.glitch(0.02)
+      else this.#settingsAcknowledged()
       return
     }
     if (length % 6 !== 0)
@@ -306,13 +314,27 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     const code = this.peer.read(chunk, from, to, this.isClient)
     if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)
     this.encoder.maxFrameSize = this.peer.maxFrameSize
+    // Both when it went down and up again: the smallest has to be told to the peer's decoder (RFC 7541 §4.2).
+    this.encoder.setPeerTableSize(this.peer.lowestHeaderTableSize)
     this.encoder.setPeerTableSize(this.peer.headerTableSize)
+    this.extendedConnect = this.isClient && this.peer.connectProtocol
     if (!this.#shiftWindows(this.peer.initialWindow - before)) return
     writeSettingsAck(this.transport)
     this.glitch(1)
     if (this.failure !== null) return
     this.settingsReceived()
     this.pump()
+  }
+
+  /** The peer knows our settings: what they take from it holds from now on (RFC 9113 §6.5.3). */
+  #settingsAcknowledged(): void {
+    const before = this.own.streamWindow
+    if (this.own.acknowledge()) {
+      this.decoder.setTableSize(this.own.headerTableSize)
+      const less = before - this.own.streamWindow
+      if (less > 0) for (const stream of this.streams.all()) stream.shrinkReceiveWindow(less)
+    }
+    this.glitch(0.02)
   }
 
   /** A new initial window shifts the window of every open stream (RFC 9113 §6.9.2). */

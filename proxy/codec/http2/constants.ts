@@ -57,6 +57,7 @@ export const SETTINGS_MAX_CONCURRENT_STREAMS = 0x3
 export const SETTINGS_INITIAL_WINDOW_SIZE = 0x4
 export const SETTINGS_MAX_FRAME_SIZE = 0x5
 export const SETTINGS_MAX_HEADER_LIST_SIZE = 0x6
+export const SETTINGS_ENABLE_CONNECT_PROTOCOL = 0x8
 
 /** Bytes of a frame header (RFC 9113 §4.1). */
 export const FRAME_HEADER = 9
@@ -66,6 +67,9 @@ export const DEFAULT_WINDOW = 65535
 export const MAX_WINDOW = 0x7fffffff
 /** The frame size everyone must accept (RFC 9113 §4.2), in bytes. */
 export const DEFAULT_FRAME_SIZE = 16384
+
+/** The dynamic table that every connection starts with (RFC 9113 §6.5.2), in bytes. */
+export const DEFAULT_TABLE_SIZE = 4096
 
 /** What a client's connection starts with (RFC 9113 §3.4). */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')

@@ -1,5 +1,5 @@
 import { Fields, NO_FIELDS } from '../../message/fields.ts'
-import { Head, isGrpcContentType, parseContentLength } from '../../message/head.ts'
+import { Head, isGrpcContentType, parseContentLength, TUNNEL_CONNECT } from '../../message/head.ts'
 import { allowedInTrailers } from '../../message/trailer-fields.ts'
 import type { FieldSink } from './hpack/decoder.ts'
 import {
@@ -43,6 +43,7 @@ export class HeadBuilder implements FieldSink {
   #authority = ''
   #path = ''
   #status = ''
+  #protocol = ''
   #seen = 0
   #names: string[] = []
   #values: string[] = []
@@ -67,6 +68,7 @@ export class HeadBuilder implements FieldSink {
     this.#authority = ''
     this.#path = ''
     this.#status = ''
+    this.#protocol = ''
     this.#seen = 0
     this.#names = []
     this.#values = []
@@ -116,7 +118,7 @@ export class HeadBuilder implements FieldSink {
     else if (kind === AUTHORITY) this.#authority = value
     else if (kind === PATH) this.#path = value
     else if (kind === STATUS) this.#status = value
-    else if (kind === PROTOCOL) this.malformed = ':protocol was not negotiated'
+    else if (kind === PROTOCOL) this.#protocol = value
   }
 
   /** Fields with rules of their own; false when the field is not to be kept. */
@@ -156,6 +158,7 @@ export class HeadBuilder implements FieldSink {
       else if (this.#status === '101') this.malformed = 'status 101 does not exist in HTTP/2'
     }
     if (this.malformed !== '') return null
+    if (this.#method === 'CONNECT') return this.#tunnel()
     return new Head(
       this.#method,
       this.#scheme,
@@ -166,6 +169,12 @@ export class HeadBuilder implements FieldSink {
       this.#length,
       this.#grpc,
     )
+  }
+
+  /** The head of a CONNECT request, extended or not. */
+  #tunnel(): Head {
+    const kind = this.#protocol === '' ? TUNNEL_CONNECT : this.#protocol.toLowerCase()
+    return Head.tunnel(kind, this.#scheme, this.#authority, this.#path, this.fields())
   }
 
   /** The regular fields alone: trailers, without those that mean nothing there. */
@@ -184,17 +193,31 @@ export class HeadBuilder implements FieldSink {
       else if (this.#host.toLowerCase() !== this.#authority.toLowerCase())
         this.malformed = 'host differs from :authority'
     }
+    const extended = (this.#seen & (1 << PROTOCOL)) !== 0
     if (this.#method === 'CONNECT') {
-      // RFC 9113 §8.5
-      if (this.#scheme !== '' || this.#path !== '') this.malformed = 'CONNECT with :scheme or :path'
-      else if (this.#authority === '') this.malformed = 'CONNECT without :authority'
-      else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
-      return
+      // What follows is no content, so that nothing may say how long it is (RFC 9110 §9.3.6).
+      if (this.#length >= 0) this.malformed = 'CONNECT with content-length'
+      if (!extended) {
+        this.#checkConnect()
+        return
+      }
+      if (!isToken(this.#protocol)) this.malformed = ':protocol is not a token'
+      else if (this.#authority === '') this.malformed = 'extended CONNECT without :authority'
+    } else if (extended) {
+      this.malformed = ':protocol without CONNECT'
     }
     if (this.#scheme === '') this.malformed = 'no :scheme'
     else if (!isScheme(this.#scheme)) this.malformed = ':scheme is none'
     else if (this.#path === '') this.malformed = 'no :path'
     else if (!isRequestPath(this.#path, this.#method)) this.malformed = ':path is not an absolute path'
+    else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
+  }
+
+  /** RFC 9113 §8.5. */
+  #checkConnect(): void {
+    if (this.#scheme !== '' || this.#path !== '') this.malformed = 'CONNECT with :scheme or :path'
+    else if (!/:[0-9]{1,5}$/.test(this.#authority))
+      this.malformed = 'CONNECT without a host and port in :authority'
     else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
   }
 }

@@ -40,9 +40,14 @@ export class HeadDecoder {
   // would otherwise all live until they are pushed out, which costs the collector more than decoding them.
   readonly #seen = new Int32Array(SLOTS)
 
+  /** `tableSize`: most that the peer may use of a dynamic table, in bytes. */
   constructor(tableSize: number, maxBytes: number, maxFields: number) {
     this.#hpack = new HpackDecoder(tableSize, maxBytes)
     this.#builder = new HeadBuilder(maxBytes, maxFields)
+  }
+
+  setTableSize(bytes: number): void {
+    this.#hpack.setMaxSize(bytes)
   }
 
   /** `shape` is REQUEST or RESPONSE. */

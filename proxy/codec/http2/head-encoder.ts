@@ -1,6 +1,6 @@
 import type { Added } from '../../message/added.ts'
 import type { Fields } from '../../message/fields.ts'
-import type { Head } from '../../message/head.ts'
+import { type Head, TUNNEL_CONNECT } from '../../message/head.ts'
 import {
   formatRequestId,
   REQUEST_ID_FIELD,
@@ -94,7 +94,7 @@ export class HeadEncoder {
 
   #encode(transport: Transport, streamId: number, head: Head, added: Added | null, end: boolean): void {
     let room = 64 + fieldsRoom(head.fields) + head.method.length + head.scheme.length
-    room += head.authority.length + head.path.length + 120
+    room += head.authority.length + head.path.length + head.tunnel.length + 140
     if (added !== null) room += addedRoom(added)
     scratchFor(room)
     const out = scratch
@@ -103,8 +103,10 @@ export class HeadEncoder {
     if (head.status !== 0) {
       at = hpack.field(out, at, ':status', STATUS_TEXT[head.status], false)
     } else {
-      at = hpack.field(out, at, ':method', head.method, false)
-      if (head.method !== 'CONNECT') {
+      const { tunnel } = head
+      at = hpack.field(out, at, ':method', tunnel === '' ? head.method : 'CONNECT', false)
+      if (tunnel !== '' && tunnel !== TUNNEL_CONNECT) at = hpack.field(out, at, ':protocol', tunnel, false)
+      if (tunnel !== TUNNEL_CONNECT) {
         at = hpack.field(out, at, ':scheme', head.scheme, false)
         at = hpack.field(out, at, ':path', head.path, false)
       }

@@ -32,19 +32,17 @@ export class HeaderBlock {
 
   /** Strips padding and priority of a HEADERS payload: sets `from` and `to`. */
   strip(flags: number, id: number, payload: Buffer, from: number, to: number): number {
-    if ((flags & FLAG_PADDED) !== 0) {
-      if (from === to) return this.#wrong(FRAME_SIZE_ERROR, 'padded HEADERS without a pad length')
+    const padded = (flags & FLAG_PADDED) !== 0
+    const prioritized = (flags & FLAG_PRIORITY) !== 0
+    if (to - from < (padded ? 1 : 0) + (prioritized ? 5 : 0))
+      return this.#wrong(FRAME_SIZE_ERROR, 'HEADERS is too short for its flags')
+    if (padded) {
       to -= payload[from]
       from += 1
-      if (from > to) return this.#wrong(PROTOCOL_ERROR, 'more padding than payload in HEADERS')
+      if (to - from < (prioritized ? 5 : 0))
+        return this.#wrong(PROTOCOL_ERROR, 'more padding in HEADERS than there is room for')
     }
-    if ((flags & FLAG_PRIORITY) !== 0) {
-      if (to - from < 5) {
-        const padded = (flags & FLAG_PADDED) !== 0
-        return padded
-          ? this.#wrong(PROTOCOL_ERROR, 'padding reaches into the priority of HEADERS')
-          : this.#wrong(FRAME_SIZE_ERROR, 'HEADERS is too short')
-      }
+    if (prioritized) {
       if ((payload.readUInt32BE(from) & MAX_WINDOW) === id) {
         return this.#wrong(PROTOCOL_ERROR, `stream ${id} depends on itself`)
       }

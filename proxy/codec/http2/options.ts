@@ -12,6 +12,8 @@ export interface Http2Options {
   readonly connectionWindow: number
   /** Size of one head, in bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
   readonly maxHeadBytes: number
+  /** Dynamic table that the peer may use to compress its heads (SETTINGS_HEADER_TABLE_SIZE), in bytes; 4096 by default. */
+  readonly headerTableSize?: number
   /** Fields of one head. */
   readonly maxFields: number
   /** A connection without streams is closed after this many milliseconds (up to twice as many); 0 never. */

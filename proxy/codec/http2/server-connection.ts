@@ -12,9 +12,8 @@ import {
   PREFACE,
   PROTOCOL_ERROR,
   REFUSED_STREAM,
-  SETTINGS_INITIAL_WINDOW_SIZE,
+  SETTINGS_ENABLE_CONNECT_PROTOCOL,
   SETTINGS_MAX_CONCURRENT_STREAMS,
-  SETTINGS_MAX_HEADER_LIST_SIZE,
 } from './constants.ts'
 import { writeGoaway, writePing, writeSettings } from './frame/frame-writer.ts'
 import { REQUEST } from './head-builder.ts'
@@ -67,10 +66,9 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     writeSettings(transport, [
       SETTINGS_MAX_CONCURRENT_STREAMS,
       options.maxStreams,
-      SETTINGS_INITIAL_WINDOW_SIZE,
-      options.streamWindow,
-      SETTINGS_MAX_HEADER_LIST_SIZE,
-      options.maxHeadBytes,
+      SETTINGS_ENABLE_CONNECT_PROTOCOL,
+      1,
+      ...this.own.entries(),
     ])
     this.openWindow()
   }
@@ -140,9 +138,10 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       this.#refuse(id, end)
       return
     }
-    const stream = new Http2Stream(this, id, this.peer.initialWindow, this.options.streamWindow)
+    const stream = new Http2Stream(this, id, this.peer.initialWindow, this.own.streamWindow)
     stream.headReceived = true
     stream.expected = head.contentLength
+    stream.tunnel = head.tunnel
     if (end) {
       stream.state = receivedEnd(stream.state)
       if (head.contentLength > 0) {

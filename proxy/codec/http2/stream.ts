@@ -1,7 +1,7 @@
 import type { Added } from '../../message/added.ts'
 import type { Fields } from '../../message/fields.ts'
-import type { Head } from '../../message/head.ts'
-import type { Reason } from '../../message/reason.ts'
+import { type Head, TUNNEL_CONNECT } from '../../message/head.ts'
+import { type Reason, reasons } from '../../message/reason.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
 import { BodyQueue } from '../body-queue.ts'
 import type { ConnectionCore } from './connection-core.ts'
@@ -39,6 +39,9 @@ export class Http2Stream implements MessageStream {
   /** The response to HEAD may declare a length and yet have no body. */
   bodiless = false
 
+  /** `Head.tunnel` of the request, "" for an ordinary one and for one whose tunnel was refused. */
+  tunnel = ''
+
   /** Bytes that wait for a window or the socket, null while nothing waits. */
   waiting: BodyQueue | null = null
   waitingEnd = false
@@ -62,9 +65,21 @@ export class Http2Stream implements MessageStream {
   head(head: Head, added: Added | null, end: boolean): void {
     if (!maySend(this.state)) return
     const connection = this.connection
+    if (head.tunnel !== '' && head.status === 0) {
+      if (head.tunnel !== TUNNEL_CONNECT && !connection.extendedConnect) return this.#noTunnel()
+      this.tunnel = head.tunnel
+    }
     connection.encoder.write(connection.transport, this.id, head, added, end)
     if (head.method === 'HEAD') this.bodiless = true
     if (end) this.#ended()
+  }
+
+  /** The peer has not said that it takes extended CONNECT (RFC 8441 §3). Nothing was written: its id is passed over. */
+  #noTunnel(): void {
+    const receiver = this.receiver
+    this.release()
+    this.connection.forget(this)
+    receiver?.reset(reasons.tunnelUnsupported)
   }
 
   data(chunk: Buffer, from: number, to: number, end: boolean): void {
@@ -174,6 +189,12 @@ export class Http2Stream implements MessageStream {
   restore(bytes: number): void {
     this.unannounced += bytes
     if (this.unannounced * 2 >= this.windowSize) this.connection.restoreWindow(this)
+  }
+
+  /** The window that the stream started with turned out to be `bytes` smaller; it may fall below zero. */
+  shrinkReceiveWindow(bytes: number): void {
+    this.receiveWindow -= bytes
+    this.windowSize -= bytes
   }
 
   cancel(reason: Reason): void {

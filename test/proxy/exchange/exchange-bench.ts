@@ -148,6 +148,11 @@ export interface BenchOptions {
   readonly inbound?: boolean
   readonly maxRequests?: number
   readonly retryBudget?: number
+  /** Values of `Head.tunnel` that the route opens; none by default. */
+  readonly tunnels?: readonly string[]
+  readonly tunnelIdleMs?: number
+  /** A real pool for every endpoint, in place of `pools`. */
+  readonly pool?: EndpointPool
 }
 
 /** A listener with one route to one cluster, whose peers on both sides the test plays. */
@@ -174,6 +179,7 @@ export class ExchangeBench {
     }))
     const set = new EndpointSet(addresses)
     this.pools = addresses.map(() => new FakePool())
+    const pools = addresses.map((_, i) => options.pool ?? (this.pools[i] as unknown as EndpointPool))
     this.cluster = new Cluster({
       name: 'shop',
       scheme: 'http',
@@ -184,7 +190,8 @@ export class ExchangeBench {
           this.results.push(`${endpoint.index} ${failed ? 'failed' : 'good'}`)
         },
       } as unknown as OutlierDetector,
-      pools: this.pools as unknown as EndpointPool[],
+      pools,
+      tunnelPools: pools,
       endpointStats: addresses.map(({ address }) => new EndpointStats('shop', address.text)),
       stats: new UpstreamStats('shop'),
       maxRequests: options.maxRequests ?? 1024,
@@ -196,6 +203,7 @@ export class ExchangeBench {
       [{ cluster: this.cluster, upTo: 1, stats: this.stats }],
       options.timeout ?? null,
       retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
+      { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
     )
     this.context = new CallerContext(
       {

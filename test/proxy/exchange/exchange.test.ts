@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Fields } from '../../../proxy/message/fields.ts'
-import { Head } from '../../../proxy/message/head.ts'
+import { Head, TUNNEL_CONNECT } from '../../../proxy/message/head.ts'
 import { reasons } from '../../../proxy/message/reason.ts'
 import { ExchangeBench, type FakeStream, NOTHING_HELD } from './exchange-bench.ts'
 
@@ -214,10 +214,10 @@ t.test('the answers of the proxy itself', async (t) => {
     ['denied', () => asked(new ExchangeBench({ authorize: [{ ...DENY }] })), 'denied', 403, 7],
     [
       'CONNECT',
-      () => asked(new ExchangeBench(), Head.request('CONNECT', '', 'a:1', '')),
-      'not-implemented',
-      501,
-      12,
+      () => asked(new ExchangeBench(), Head.tunnel(TUNNEL_CONNECT, '', 'a:1', '')),
+      'tunnel-denied',
+      403,
+      7,
     ],
     ['too many requests', () => asked(new ExchangeBench({ maxRequests: 0 })), 'overflow', 503, 14],
     [

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { SeededRandom } from '../../../proxy/base/random.ts'
 import { RouteTarget } from '../../../proxy/exchange/route-target.ts'
+import { NO_TUNNELS } from '../../../proxy/policy/tunnels.ts'
 import { ExchangeBench } from './exchange-bench.ts'
 
 t.test('destinations are drawn by their weights', async (t) => {
@@ -15,6 +16,7 @@ t.test('destinations are drawn by their weights', async (t) => {
     ],
     null,
     null,
+    NO_TUNNELS,
     new SeededRandom(5),
   )
   const drawn = [0, 0, 0]

@@ -1,3 +1,4 @@
+import { DEFAULT_TABLE_SIZE } from '../constants.ts'
 import { fieldKind, isFieldValue } from './field-kind.ts'
 import { huffmanDecode, huffmanDecodedBound } from './huffman.ts'
 import { ENTRY_OVERHEAD, STATIC_SIZE, STATIC_TABLE } from './static-table.ts'
@@ -39,6 +40,7 @@ export type HpackError =
   | 'malformed Huffman string'
   | 'table size update out of place'
   | 'table size update too large'
+  | 'table size update missing'
   | 'string too long'
 
 /**
@@ -52,10 +54,12 @@ export class HpackDecoder {
   /** True when the last block changed the dynamic table, so that it must not be remembered. */
   changed = false
 
-  readonly #maxSize: number
+  #maxSize: number
   readonly #maxString: number
   #size = 0
   #limit: number
+  // The next block has to begin with a size update.
+  #updateDue = false
   // A ring of the dynamic entries; #head is the position of the newest.
   #ring: (Entry | null)[]
   #mask: number
@@ -70,12 +74,23 @@ export class HpackDecoder {
    */
   constructor(maxSize = 4096, maxString = 65536) {
     this.#maxSize = maxSize
-    this.#limit = maxSize
+    this.#limit = Math.min(maxSize, DEFAULT_TABLE_SIZE)
     this.#maxString = maxString
     let slots = 16
     while (slots < maxSize / ENTRY_OVERHEAD) slots *= 2
     this.#ring = new Array<Entry | null>(slots).fill(null)
     this.#mask = slots - 1
+  }
+
+  /**
+   * The peer has acknowledged a SETTINGS_HEADER_TABLE_SIZE of `bytes`, at most `maxSize`. If its table is larger, its next
+   * block says so first (RFC 7541 §4.2).
+   */
+  setMaxSize(bytes: number): void {
+    this.#maxSize = bytes
+    if (this.#limit <= bytes) return
+    this.#updateDue = true
+    this.#touch()
   }
 
   /** Bytes the dynamic table holds now (RFC 7541 §4.1). */
@@ -87,6 +102,10 @@ export class HpackDecoder {
     this.#at = from
     this.error = ''
     this.changed = false
+    if (this.#updateDue) {
+      if (from >= to || (block[from] & 0xe0) !== 0x20) return this.#fail('table size update missing')
+      this.#updateDue = false
+    }
     let fieldSeen = false
     while (this.#at < to) {
       const byte = block[this.#at]

@@ -123,7 +123,31 @@ const REFUSED: [string, number, string][] = [
   ['HTTP/1.10', 400, `GET / HTTP/1.10\r\n${HOST}\r\n`],
   ['HTTP/0.9', 505, `GET / HTTP/0.9\r\n${HOST}\r\n`],
   ['a TLS hello', 400, '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
-  ['CONNECT', 501, `CONNECT shop:443 HTTP/1.1\r\n${HOST}\r\n`],
+  ['CONNECT with another Host', 400, `CONNECT other:443 HTTP/1.1\r\n${HOST}\r\n`],
+  ['CONNECT without a port', 400, `CONNECT shop HTTP/1.1\r\n${HOST}\r\n`],
+  ['CONNECT with a path', 400, `CONNECT / HTTP/1.1\r\n${HOST}\r\n`],
+  ['CONNECT with a URL', 400, `CONNECT http://shop:1/ HTTP/1.1\r\nHost: shop:1\r\n\r\n`],
+  ['CONNECT with Content-Length', 400, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 1\r\n\r\nx'],
+  [
+    'CONNECT with Transfer-Encoding',
+    400,
+    'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  ],
+  [
+    'WebSocket without a key',
+    400,
+    `GET / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: websocket\r\n\r\n`,
+  ],
+  [
+    'WebSocket with two keys',
+    400,
+    `GET / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: websocket\r\n${`Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n`.repeat(2)}\r\n`,
+  ],
+  [
+    'WebSocket with a short key',
+    400,
+    `GET / HTTP/1.1\r\n${HOST}Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: abc\r\n\r\n`,
+  ],
   // Host.
   ['no Host', 400, 'GET / HTTP/1.1\r\n\r\n'],
   ['two Hosts', 400, `GET / HTTP/1.1\r\n${HOST}${HOST}\r\n`],

@@ -10,14 +10,12 @@ import {
   OK,
   type Pairs,
   ping,
-  pingAck,
   rstStream,
   settings,
   settingsAck,
   windowUpdate,
 } from '../../../support/frames.ts'
 import { ClientBench } from '../../../support/http2-bench.ts'
-import type { Received } from '../../../support/recorded.ts'
 
 const GET = Head.request('GET', 'http', 'a.test', '/')
 const HEAD = Head.request('HEAD', 'http', 'a.test', '/')
@@ -157,47 +155,6 @@ t.test('a complete response, then RST_STREAM: the rest of the request is not wan
   t.equal(bench.connection.active, 0)
   stream.data(Buffer.from('abc'), 0, 3, true)
   t.same(bench.take(), [])
-})
-
-t.test('GOAWAY: streams above the last one were not processed, the others go on', async (t) => {
-  const bench = new ClientBench()
-  const responses: Received[] = [1, 3, 5, 7].map(() => bench.request(POST, false).response)
-  bench.take()
-  bench.send(goaway(3, 'NO_ERROR', 'bye'))
-  t.strictSame(
-    responses.map(({ resets }) => resets.map(({ code, unprocessed }) => `${code} ${unprocessed}`)),
-    [[], [], ['goaway true'], ['goaway true']],
-  )
-  t.match(responses[2]?.resets[0]?.detail, 'NO_ERROR, bye')
-  t.equal(bench.connection.capacity, 0)
-  t.equal(bench.events.filter((event) => event === 'retired').length, 1)
-  bench.send(data(5, 'late'), headers(7, OK), windowUpdate(5, 1), rstStream(7, 'CANCEL'))
-  t.equal(bench.transport.closing, false, 'late frames of theirs are ignored')
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
-  bench.send(headers(1, OK, END_STREAM), headers(3, OK), data(3, 'x', END_STREAM))
-  t.equal(responses[1]?.body, 'x')
-  t.equal(bench.transport.closing, false, 'their requests have not ended')
-  bench.send(goaway(1, 'NO_ERROR'))
-  t.match(responses[1]?.resets, [{ code: 'goaway' }])
-  t.strictSame(responses[0]?.resets, [])
-  bench.send(rstStream(1, 'NO_ERROR'))
-  t.equal(bench.transport.closing, true)
-  bench.hangUp()
-  t.equal(bench.events.filter((event) => event === 'retired').length, 1)
-  t.equal(bench.events.at(-1), 'closed')
-})
-
-t.test('GOAWAY in two steps', async (t) => {
-  const bench = new ClientBench()
-  const { response } = bench.request(GET)
-  bench.take()
-  bench.send(goaway(2 ** 31 - 1, 'NO_ERROR'), ping())
-  bench.expect(pingAck())
-  bench.send(goaway(1, 'NO_ERROR'))
-  t.equal(bench.transport.closing, false)
-  bench.send(headers(1, OK, END_STREAM))
-  t.equal(response.ended, true)
-  t.equal(bench.transport.closing, true)
 })
 
 t.test('GOAWAY without streams closes at once', async (t) => {

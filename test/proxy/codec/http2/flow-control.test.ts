@@ -47,7 +47,7 @@ function bodyBytes(frames: readonly Frame[]): Record<number, number> {
 
 t.test('our windows are announced at the start', async (t) => {
   const bench = new ServerBench({ connectionWindow: 100_000 }, false)
-  bench.expect(settings({ 3: 100, 4: 65536, 6: 65536 }), windowUpdate(0, 100_000 - 65535))
+  bench.expect(settings({ 3: 100, 4: 65536, 6: 65536, 8: 1 }), windowUpdate(0, 100_000 - 65535))
   t.equal(bench.connection.windowWithCredit, 100_000)
 })
 

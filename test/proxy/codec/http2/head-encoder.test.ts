@@ -5,7 +5,7 @@ import { HeadEncoder } from '../../../../proxy/codec/http2/head-encoder.ts'
 import { Transport } from '../../../../proxy/codec/transport.ts'
 import { Added } from '../../../../proxy/message/added.ts'
 import { Fields } from '../../../../proxy/message/fields.ts'
-import { Head } from '../../../../proxy/message/head.ts'
+import { Head, TUNNEL_CONNECT } from '../../../../proxy/message/head.ts'
 import { formatRequestId, nextRequestId } from '../../../../proxy/message/request-id.ts'
 import { type Frame, FrameCoder, headers } from '../../../support/frames.ts'
 import { WireSocket } from '../../../support/http2-bench.ts'
@@ -142,8 +142,22 @@ t.test('what must not be indexed is sent on as such', async (t) => {
 
 t.test('CONNECT has neither :scheme nor :path (RFC 9113 §8.5)', async (t) => {
   const bench = new Bench()
-  bench.encoder.write(bench.transport, 1, Head.request('CONNECT', '', 'a:1', ''), null, false)
+  bench.encoder.write(bench.transport, 1, Head.tunnel(TUNNEL_CONNECT, '', 'a:1', ''), null, false)
   t.strictSame(bench.take(), [headers(1, { ':method': 'CONNECT', ':authority': 'a:1' })])
+})
+
+t.test('an upgrade goes as extended CONNECT, with :scheme and :path (RFC 8441 §4)', async (t) => {
+  const bench = new Bench()
+  bench.encoder.write(bench.transport, 1, Head.tunnel('websocket', 'https', 'a', '/chat'), null, false)
+  t.strictSame(bench.take(), [
+    headers(1, {
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'https',
+      ':path': '/chat',
+      ':authority': 'a',
+    }),
+  ])
 })
 
 t.test('blocks longer than a frame continue', async (t) => {

@@ -7,7 +7,6 @@ import {
   data,
   END_STREAM,
   type FieldsOf,
-  type Frame,
   GET,
   headers,
   OK,
@@ -21,8 +20,10 @@ import { ServerBench } from '../../../support/http2-bench.ts'
 
 const BASE = { ':method': 'GET', ':scheme': 'https', ':path': '/', ':authority': 'a.test' }
 
-function without(name: string): Pairs {
-  return Object.entries(BASE).filter(([key]) => key !== name)
+const EXTENDED = { ...BASE, ':method': 'CONNECT', ':protocol': 'websocket' }
+
+function without(name: string, fields: Readonly<Record<string, string>> = BASE): Pairs {
+  return Object.entries(fields).filter(([key]) => key !== name)
 }
 
 t.test('a request becomes a head', async (t) => {
@@ -62,68 +63,28 @@ t.test('host stands in for :authority and is no field of the head', async (t) =>
 })
 
 const malformed: Record<string, FieldsOf> = {
-  'no :method': without(':method'),
-  'no :scheme': without(':scheme'),
-  'no :path': without(':path'),
-  'an empty :path': { ...BASE, ':path': '' },
-  'a :path without slash': { ...BASE, ':path': 'x' },
   'a :path with a space': { ...BASE, ':path': '/a b' },
   'a :path with a fragment': { ...BASE, ':path': '/a#b' },
   'a :path with a byte above 126': { ...BASE, ':path': '/\xe4' },
-  '"*" for GET': { ...BASE, ':path': '*' },
-  'a :method that is no token': { ...BASE, ':method': 'GE T' },
   'a :scheme that is none': { ...BASE, ':scheme': 'http://evil/' },
   'an empty :scheme': { ...BASE, ':scheme': '' },
-  'user info in :authority': { ...BASE, ':authority': 'me@a.test' },
   'a path in :authority': { ...BASE, ':authority': 'a.test/x' },
   'a space in :authority': { ...BASE, ':authority': 'a test' },
-  'a :method twice': [...Object.entries(BASE), [':method', 'GET']] as Pairs,
-  'a :path twice': [...Object.entries(BASE), [':path', '/']] as Pairs,
-  'a :authority twice': [...Object.entries(BASE), [':authority', 'a.test']] as Pairs,
-  'an unknown pseudo-field': { ...BASE, ':x': 'y' },
-  'a :status': { ...BASE, ':status': '200' },
-  'a :protocol that was not negotiated': { ...BASE, ':method': 'CONNECT', ':protocol': 'websocket' },
-  'a pseudo-field behind a field': [...without(':path'), ['a', 'b'], [':path', '/']] as Pairs,
-  'a pseudo-field behind host': [...without(':path'), ['host', 'a.test'], [':path', '/']] as Pairs,
-  'an upper-case name': { ...BASE, 'X-a': 'b' },
-  'an empty name': { ...BASE, '': 'b' },
-  'a name with a space': { ...BASE, 'a b': 'c' },
-  'a name with a colon': { ...BASE, 'a:b': 'c' },
-  'CR in a value': { ...BASE, a: 'b\rc' },
-  'LF in a value': { ...BASE, a: 'b\nc' },
-  'NUL in a value': { ...BASE, a: 'b\0c' },
-  'a control character in a value': { ...BASE, a: 'b\x01c' },
-  'a space before a value': { ...BASE, a: ' b' },
-  'a tab behind a value': { ...BASE, a: 'b\t' },
+  'a :protocol without CONNECT': { ...BASE, ':protocol': 'websocket' },
+  'a :protocol that is no token': { ...EXTENDED, ':protocol': 'web socket' },
+  'an empty :protocol': { ...EXTENDED, ':protocol': '' },
+  'extended CONNECT without :path': without(':path', EXTENDED),
+  'extended CONNECT without :scheme': without(':scheme', EXTENDED),
+  'extended CONNECT without :authority': without(':authority', EXTENDED),
+  'extended CONNECT with content-length': { ...EXTENDED, 'content-length': '0' },
   'LF in :path': { ...BASE, ':path': '/\n' },
-  connection: { ...BASE, connection: 'close' },
-  'keep-alive': { ...BASE, 'keep-alive': '1' },
-  'proxy-connection': { ...BASE, 'proxy-connection': 'close' },
-  'transfer-encoding': { ...BASE, 'transfer-encoding': 'chunked' },
-  upgrade: { ...BASE, upgrade: 'h2c' },
-  'te other than trailers': { ...BASE, te: 'gzip' },
-  'another host': { ...BASE, host: 'b.test' },
-  'two hosts': [...without(':authority'), ['host', 'a'], ['host', 'b']] as Pairs,
-  'content-length +5': { ...BASE, 'content-length': '+5' },
-  'content-length 0x5': { ...BASE, 'content-length': '0x5' },
-  'content-length "5, 5"': { ...BASE, 'content-length': '5, 5' },
-  'an empty content-length': { ...BASE, 'content-length': '' },
-  'content-length above 2^53': { ...BASE, 'content-length': '9007199254740993' },
-  'content-length twice': [
-    ...Object.entries(BASE),
-    ['content-length', '0'],
-    ['content-length', '0'],
-  ] as Pairs,
   'a malformed content-length behind a good one': [
     ...Object.entries(BASE),
     ['content-length', 'x'],
     ['content-length', '0'],
   ] as Pairs,
-  'content-length without a body': { ...BASE, 'content-length': '5' },
-  'CONNECT with :path': { ':method': 'CONNECT', ':authority': 'a:1', ':path': '/' },
-  'CONNECT with :scheme': { ':method': 'CONNECT', ':authority': 'a:1', ':scheme': 'http' },
-  'CONNECT without :authority': { ':method': 'CONNECT' },
-  'CONNECT to what is no host': { ':method': 'CONNECT', ':authority': 'a b:1' },
+  'CONNECT without a port': { ':method': 'CONNECT', ':authority': 'a' },
+  'CONNECT with content-length': { ':method': 'CONNECT', ':authority': 'a:1', 'content-length': '0' },
 }
 
 t.test('a malformed request is a stream error', async (t) => {
@@ -157,30 +118,6 @@ t.test('what is unusual and not malformed', async (t) => {
     t.equal(bench.accepted.length, 1, name)
     t.strictSame(bench.take(), [])
   }
-})
-
-t.test('content-length is held against the DATA that comes', async (t) => {
-  const sized: Pairs = [...POST, ['content-length', '5']]
-  const cases: Record<string, Frame[]> = {
-    'too little': [headers(1, sized), data(1, 'abc', END_STREAM)],
-    'too little in pieces': [headers(1, sized), data(1, 'ab'), data(1, 'cd'), data(1, '', END_STREAM)],
-    'too much': [headers(1, sized), data(1, 'abcdef')],
-    'too much in pieces': [headers(1, sized), data(1, 'abc'), data(1, 'def', END_STREAM)],
-    'too little before trailers': [headers(1, sized), data(1, 'abc'), headers(1, { a: 'b' }, END_STREAM)],
-    'none before trailers': [headers(1, sized), headers(1, { a: 'b' }, END_STREAM)],
-  }
-  for (const [name, frames] of Object.entries(cases)) {
-    const bench = new ServerBench()
-    bench.send(...frames)
-    t.strictSame(bench.take(), [rstStream(1, 'PROTOCOL_ERROR')], name)
-    t.match(bench.accepted[0]?.resets, [{ code: 'bad-request' }])
-    t.equal(bench.accepted[0]?.ended, false)
-    t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
-  }
-  const bench = new ServerBench()
-  bench.send(headers(1, sized), data(1, 'abc', false, 7), data(1, 'de', END_STREAM))
-  t.equal(bench.accepted[0]?.body, 'abcde')
-  t.equal(bench.accepted[0]?.ended, true)
 })
 
 t.test('a body, then trailers', async (t) => {

@@ -1,0 +1,83 @@
+import { breakOffResponse, replyLocally } from '../downstream/local-reply.ts'
+import { TUNNEL_CONNECT } from '../message/head.ts'
+import { type Reason, reasons } from '../message/reason.ts'
+import { Discard } from './discard.ts'
+import type { Exchange } from './exchange.ts'
+
+/** Answers the caller ourselves. */
+export function answer(exchange: Exchange, reason: Reason): void {
+  const { context, request, down } = exchange
+  exchange.reason = reason
+  exchange.committed = true
+  exchange.replay = null
+  exchange.attempt = null
+  context.listener.localReplies.count(reason.code)
+  if (request.grpc) exchange.grpcStatus = reason.grpcStatus
+  record(exchange, request.grpc ? 200 : reason.status)
+  dropRequest(exchange)
+  if (reason.is(reasons.denied)) context.refused(reason)
+  replyLocally(down, request, reason)
+}
+
+/** Ends a response that has begun and that nobody completes. */
+export function breakOff(exchange: Exchange, reason: Reason): void {
+  if (exchange.request.grpc) exchange.grpcStatus = reason.grpcStatus
+  record(exchange, exchange.status)
+  if (exchange.request.grpc) dropRequest(exchange)
+  breakOffResponse(
+    exchange.down,
+    exchange.request,
+    exchange.tunnel === null ? reason : tunnelError(exchange, reason),
+  )
+}
+
+/** HTTP/2's codes for a tunnel that breaks: CONNECT (RFC 9113 §8.5) and upgrades (RFC 8441 §5). */
+const CONNECT_ERROR = 10
+const CANCEL = 8
+
+function tunnelError(exchange: Exchange, reason: Reason): Reason {
+  const code = exchange.request.tunnel === TUNNEL_CONNECT ? CONNECT_ERROR : CANCEL
+  return reason.withHttp2(code, reason.detail)
+}
+
+/** Ends a response that has begun from our side, towards both. */
+export function cutOff(exchange: Exchange, reason: Reason): void {
+  const { attempt } = exchange
+  exchange.attempt = null
+  exchange.reason = reason
+  if (attempt !== null) {
+    attempt.settle(false)
+    attempt.cancel(reason)
+  }
+  breakOff(exchange, reason)
+}
+
+/** Nobody is there any more to take the rest of the request. */
+export function dropRequest(exchange: Exchange): void {
+  const { down } = exchange
+  down.source = null
+  if (!exchange.requestEnded) down.receiver = new Discard(down)
+  const unsent = exchange.requestBytes - exchange.credited
+  if (unsent > 0) down.credit(unsent)
+}
+
+/** The response is complete. */
+export function complete(exchange: Exchange): void {
+  if (exchange.attempt !== null) exchange.attempt.settle(exchange.status >= 500)
+  record(exchange, exchange.status)
+}
+
+/** Once per exchange: deadlines off, numbers and log line written. */
+export function record(exchange: Exchange, status: number): void {
+  if (exchange.done) return
+  exchange.done = true
+  exchange.disarm()
+  exchange.attempt?.release()
+  exchange.cluster?.requestEnded(exchange.retrying)
+  exchange.tunnel?.close()
+  const { stats, context } = exchange
+  stats.requestBytes += exchange.requestBytes
+  stats.responseBytes += exchange.responseBytes
+  stats.record(status, exchange.grpcStatus, context.clock.now() - exchange.startedAt)
+  if (context.accessLog !== null) context.logAccess(exchange, status)
+}
