@@ -43,7 +43,7 @@ export class CallerContext implements RequestAcceptor {
   readonly accessLog: AccessLog | null
   readonly #shared: ListenerContext
   readonly #caller: Caller
-  readonly #protocol: Protocol
+  readonly protocol: Protocol
   readonly #forwarding: Forwarding
 
   constructor(shared: ListenerContext, caller: Caller, protocol: Protocol) {
@@ -54,7 +54,7 @@ export class CallerContext implements RequestAcceptor {
     this.accessLog = shared.accessLog
     this.#shared = shared
     this.#caller = caller
-    this.#protocol = protocol
+    this.protocol = protocol
     this.#forwarding = {
       caller,
       self: shared.self,
@@ -117,7 +117,7 @@ export class CallerContext implements RequestAcceptor {
       method: request.method,
       authority: request.authority,
       path: request.path,
-      protocol: this.#protocol,
+      protocol: this.protocol,
       code: status,
       grpcStatus: exchange.grpcStatus,
       flags: reason?.code ?? '',

@@ -233,8 +233,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   turnEnd(): void {
     this.#scheduled = false
     this.consumeKept()
-    if (this.#inputEnded && this.#phase === TUNNEL) return this.#tunnelEnded()
-    if (this.#inputEnded && this.#phase === HEAD && !this.#held) this.#linger()
+    // FIN stands behind what waited: it means now what it would have meant then.
+    if (this.#inputEnded) this.readEnd()
   }
 
   /** The exchange is over and so is the connection, after what was written has left. */
@@ -295,8 +295,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
 
   readEnd(): void {
     this.#inputEnded = true
-    if (this.#phase === TUNNEL && this.kept === 0) return this.#tunnelEnded()
-    if (this.#phase === BODY) this.#callerGone('in the middle of its request')
+    if (this.#phase === TUNNEL && this.kept === 0) this.#tunnelEnded()
+    else if (this.#phase === BODY) this.#callerGone('in the middle of its request')
     else if (this.#phase === WAIT) {
       if (this.#options.halfClose === false) this.#callerGone('before the response was complete')
     } else if (this.#phase === HEAD && !this.#scheduled && !this.#held) this.#linger()

@@ -46,6 +46,8 @@ export class Http2Stream implements MessageStream {
   waiting: BodyQueue | null = null
   waitingEnd = false
   waitingTrailers: Fields | null = null
+  /** Resets the stream behind the end of what it sends; null: it goes on. */
+  stopped: Reason | null = null
   /** Next stream in the connection's list of those that wait for the connection. */
   nextReady: Http2Stream | null = null
   previousReady: Http2Stream | null = null
@@ -173,6 +175,7 @@ export class Http2Stream implements MessageStream {
   #ended(): void {
     this.state = sentEnd(this.state)
     if (this.state === CLOSED) this.connection.forget(this)
+    else if (this.stopped !== null) this.cancel(this.stopped)
   }
 
   // What comes in: MessageSource.
@@ -202,6 +205,11 @@ export class Http2Stream implements MessageStream {
       this.connection.sendReset(this, reason.http2)
     }
     this.release()
+  }
+
+  stop(reason: Reason): void {
+    if (maySend(this.state)) this.stopped = reason
+    else this.cancel(reason)
   }
 
   /** Ends the stream here: frees what it holds and gives the connection's window back. */

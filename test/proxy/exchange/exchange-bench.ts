@@ -11,7 +11,7 @@ import type { Added } from '../../../proxy/message/added.ts'
 import type { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import type { Reason } from '../../../proxy/message/reason.ts'
-import type { ClientSession } from '../../../proxy/message/session.ts'
+import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../../proxy/message/stream.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
 import { RetryPolicy } from '../../../proxy/policy/retry.ts'
@@ -45,6 +45,7 @@ export class FakeStream implements MessageStream {
   /** Bytes that came on it and were passed on. */
   credited = 0
   readonly cancels: Reason[] = []
+  readonly stops: Reason[] = []
   /** Passes bytes on at once, as a connection with window does. */
   crediting = true
 
@@ -70,6 +71,10 @@ export class FakeStream implements MessageStream {
 
   reset(reason: Reason): void {
     this.cancel(reason)
+  }
+
+  stop(reason: Reason): void {
+    this.stops.push(reason)
   }
 
   credit(bytes: number): void {
@@ -146,6 +151,8 @@ export interface BenchOptions {
   readonly authorize?: readonly AuthorizeRule[]
   readonly caller?: Partial<Caller>
   readonly inbound?: boolean
+  /** What the caller speaks, HTTP/2 by default. */
+  readonly protocol?: Protocol
   readonly maxRequests?: number
   readonly retryBudget?: number
   /** Values of `Head.tunnel` that the route opens; none by default. */
@@ -219,7 +226,7 @@ export class ExchangeBench {
         refused: (_caller, reason) => this.refused.push(reason),
       },
       { address: '127.0.0.1', principal: null, ...options.caller } as Caller,
-      'h2',
+      options.protocol ?? 'h2',
     )
   }
 

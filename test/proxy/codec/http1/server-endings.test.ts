@@ -57,6 +57,19 @@ t.test('FIN behind a request does not cost it the response', async (t) => {
   bench.dispose()
 })
 
+t.test('FIN behind part of a pipelined request: it will never be whole', async (t) => {
+  for (const halfClose of [true, false]) {
+    const bench = new ServerBench({ halfClose })
+    bench.receive(`${GET}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc`)
+    answer(bench.accepted[0] as Accepted)
+    bench.socket.emit('end')
+    await turn()
+    t.strictSame(bench.accepted[1]?.events, ['request POST /', 'reset downstream-closed'])
+    t.equal(bench.connection.active, 0)
+    t.ok(bench.socket.destroyed)
+  }
+})
+
 t.test('FIN in the middle of a request that waited behind another', async (t) => {
   const bench = new ServerBench()
   bench.receive(`${GET}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc`)

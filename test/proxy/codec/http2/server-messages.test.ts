@@ -15,6 +15,7 @@ import {
   raw,
   rstStream,
   settings,
+  windowUpdate,
 } from '../../../support/frames.ts'
 import { ServerBench } from '../../../support/http2-bench.ts'
 
@@ -175,6 +176,41 @@ t.test('a response that ends before its request', async (t) => {
   t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024 - 6, 'its bytes are still the receiver’s')
   accepted?.stream.credit(6)
   t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+})
+
+t.test('a request that is not wanted any more is reset behind the end of its response', async (t) => {
+  const answered = reasons.downstreamReset.withHttp2(0, 'answered')
+  const late = new ServerBench()
+  late.send(settings({ 4: 4 }), headers(1, POST), data(1, 'abc'))
+  const stream = late.accepted[0]?.stream
+  late.take()
+  stream?.head(Head.response(200), null, false)
+  stream?.data(Buffer.from('answer'), 0, 6, true)
+  stream?.stop(answered)
+  late.expect(headers(1, OK), data(1, 'answ'))
+  late.send(data(1, 'def'))
+  t.equal(late.connection.windowWithCredit, 4 * 1024 * 1024 - 6)
+  late.send(windowUpdate(1, 4))
+  late.expect(data(1, 'er', END_STREAM), rstStream(1, 'NO_ERROR'))
+  t.equal(late.connection.active, 0)
+  t.equal(late.connection.windowWithCredit, 4 * 1024 * 1024)
+
+  const gone = new ServerBench()
+  gone.send(headers(1, POST))
+  gone.accepted[0]?.stream.head(Head.response(200), null, true)
+  gone.accepted[0]?.stream.stop(answered)
+  gone.expect(headers(1, OK, END_STREAM), rstStream(1, 'NO_ERROR'))
+  t.equal(gone.connection.active, 0)
+
+  const whole = new ServerBench()
+  whole.send(settings({ 4: 0 }), headers(1, POST))
+  whole.take()
+  whole.accepted[0]?.stream.head(Head.response(200), null, false)
+  whole.accepted[0]?.stream.data(Buffer.from('answer'), 0, 6, true)
+  whole.accepted[0]?.stream.stop(answered)
+  whole.send(data(1, 'abc', END_STREAM), windowUpdate(1, 6))
+  whole.expect(headers(1, OK), data(1, 'answer', END_STREAM))
+  t.equal(whole.connection.active, 0, 'a request that ends meanwhile needs no reset')
 })
 
 t.test('nothing is sent and nobody is told behind an end', async (t) => {
