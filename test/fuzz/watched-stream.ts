@@ -349,7 +349,8 @@ export class WatchedStream implements MessageSink, MessageSource {
       return
     }
     if (this.tunnel !== '' && !this.#tunnelOpen && !this.headSeen) return
-    for (let n = 0; n < 1000 && this.#owed > 0 && this.over === ''; n++) this.#sendData(true)
+    for (let n = 0; n < 1000 && this.#owed > 0 && this.over === '' && this.outgoing === OPEN; n++)
+      this.#sendData(true)
     if (this.over === '' && this.outgoing === OPEN) this.#sendData(true)
   }
 
