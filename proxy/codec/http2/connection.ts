@@ -273,8 +273,10 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     // Priorities themselves are not acted upon (RFC 9113 §5.3.2).
     if (code === NO_ERROR) return this.glitch(0.2)
     const stream = this.streams.get(id)
-    if (stream === undefined) this.frameError(code, problem)
-    else this.streamError(stream, code, problem)
+    if (stream !== undefined) this.streamError(stream, code, problem)
+    // An idle stream cannot be reset.
+    else if (this.isIdle(id)) this.frameError(code, problem)
+    else if (!this.mayHaveCrossed(id)) this.resetClosed(id, code)
   }
 
   #rstStream(id: number, chunk: Buffer, from: number, to: number): void {
