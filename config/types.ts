@@ -80,6 +80,7 @@ export interface ListenerConfig {
   readonly routes: readonly RouteConfig[]
   readonly timeouts: ListenerTimeouts
   readonly limits: ListenerLimits
+  readonly http1: ListenerHttp1
   readonly http2: ListenerHttp2Config
 }
 
@@ -116,6 +117,12 @@ export interface ListenerTimeouts {
   readonly head: number
   /** A TLS handshake has to be complete within this time. */
   readonly handshake: number
+  /** A request body has to bring 1 KiB or its end within this time. */
+  readonly body: number
+  /** A caller has to take something of what waits for it within this time. */
+  readonly write: number
+  /** Something has to move on a request within this time; `null`: no limit. */
+  readonly stream: number | null
   /** A tunnel in which nothing moves either way is cut after this time; `null`: never. */
   readonly tunnel: number | null
 }
@@ -129,8 +136,38 @@ export interface ListenerLimits {
   readonly headBytes: number
   /** Fields of one request head. */
   readonly fields: number
+  /** Bytes of a request target. */
+  readonly uriBytes: number
+  /** Bytes of the trailers of a request. */
+  readonly trailerBytes: number
+  /** Bytes of a request body; `null`: no limit. */
+  readonly bodyBytes: number | null
   /** Cookie fields of one request head; they do not count among `fields`. */
   readonly cookies: number
+}
+
+/** Limits of HTTP/1.1 alone, for either role. */
+export interface Http1Config {
+  /** Bytes of the extensions of one chunk. */
+  readonly chunkExtensionBytes: number
+  /** Bytes of the extensions of all chunks of one body. */
+  readonly bodyExtensionBytes: number
+  /** Bytes of a body read before they have left for the other side. */
+  readonly windowBytes: number
+  /** Requests on one connection; `null`: no limit. */
+  readonly requests: number | null
+}
+
+export interface ListenerHttp1 extends Http1Config {
+  /** Bytes of pipelined requests kept while an earlier one is answered. */
+  readonly pipelineBytes: number
+  /** Rest of an answered request that is read and thrown away, in bytes. */
+  readonly drainBytes: number
+}
+
+export interface UpstreamHttp1 extends Http1Config {
+  /** Interim (1xx) responses to one request. */
+  readonly interimHeads: number
 }
 
 /** Limits of an HTTP/2 connection; windows in bytes. */
@@ -250,6 +287,7 @@ export interface UpstreamConfig {
   readonly outlier: OutlierConfig | null
   readonly limits: UpstreamLimits
   readonly timeouts: UpstreamTimeouts
+  readonly http1: UpstreamHttp1
   readonly http2: Http2Config
 }
 
@@ -328,6 +366,12 @@ export interface UpstreamLimits {
   readonly pending: number
   /** Share of the requests in flight that may be retries, 0 to 1. */
   readonly retryBudget: number
+  /** Bytes of one response head, all fields together. */
+  readonly headBytes: number
+  /** Fields of one response head. */
+  readonly fields: number
+  /** Bytes of the trailers of a response. */
+  readonly trailerBytes: number
 }
 
 /** In milliseconds. */

@@ -15,11 +15,6 @@ export interface TransportUser {
   closed(error: Error | null): void
 }
 
-/** What Node keeps behind a socket: bytes it was given to write, and those of them that wait for the kernel. */
-interface Written {
-  readonly _handle?: { readonly bytesWritten?: number; readonly writeQueueSize: number } | null
-}
-
 /** Size a connection's output buffer starts with and returns to, in bytes. */
 const INITIAL_SIZE = 4096
 /** Outputs up to this size are copied out exactly; the buffer behind larger ones is handed to the socket. */
@@ -42,6 +37,8 @@ export class Transport implements TurnEnd {
   /** Output gathered so far: the first `length` bytes. */
   buffer: Buffer
   length = 0
+  /** Bytes given to the socket so far. */
+  handed = 0
   /** True while the peer reads too slowly for more body bytes to be worth gathering. */
   congested = false
   /** Writes that the kernel has taken to the last byte; does not move while the peer does not read. */
@@ -75,14 +72,29 @@ export class Transport implements TurnEnd {
     return this.length + this.socket.writableLength
   }
 
+  /** Bytes of output so far, sent or not. */
+  get written(): number {
+    return this.handed + this.length
+  }
+
   /**
-   * Grows whenever the kernel takes output, also in the middle of a large write. Looks behind the socket for that, as
-   * Node's own socket timeout does; where there is nothing to see, whole writes count.
+   * A number that differs when the peer took some of the output, or when output began to wait: for whoever looks now
+   * and then. A socket itself says so only when a whole write is done, which a slow reader may need minutes for; its
+   * handle knows of each part.
    */
-  get taken(): number {
-    const { _handle: handle } = this.socket as unknown as Written
-    if (handle?.bytesWritten === undefined) return this.socket.bytesWritten - this.socket.writableLength
-    return handle.bytesWritten - handle.writeQueueSize
+  get progress(): number {
+    const handle = handleOf(this.socket)
+    return this.handed - this.socket.writableLength - (handle?.writeQueueSize ?? 0)
+  }
+
+  /**
+   * Whether the connection was reset, for sockets that are paused: nobody polls those, so neither FIN nor RST is seen.
+   * A socket that was reset has no peer any more (getpeername: ENOTCONN), which costs no read to find out. A FIN can
+   * only be seen by reading up to it.
+   */
+  get reset(): boolean {
+    const handle = handleOf(this.socket)
+    return typeof handle?.getpeername === 'function' && handle.getpeername({}) < 0
   }
 
   /** Starts reading. Sockets made with `onread` never emit data: they call `received` themselves. */
@@ -143,6 +155,7 @@ export class Transport implements TurnEnd {
       return
     }
     this.length = 0
+    this.handed += length
     const buffer = this.buffer
     socket.write(length === buffer.length ? buffer : buffer.subarray(0, length))
     if (socket.writableLength !== 0) {
@@ -165,6 +178,7 @@ export class Transport implements TurnEnd {
       return
     }
     this.length = 0
+    this.handed += length
     this.#writing = true
     const buffer = this.buffer
     if (length <= COPY_LIMIT) {
@@ -235,6 +249,22 @@ export class Transport implements TurnEnd {
     this.user = null
     user?.closed(this.#error)
   }
+}
+
+/** What Node keeps behind a socket, as far as it is used here. */
+interface Handle {
+  /** Bytes that wait in the process for the kernel. */
+  readonly writeQueueSize?: number
+  /** Fills in the peer's address; below zero when there is none (any more). */
+  readonly getpeername?: (out: object) => number
+  /** Of TLS: the handle of the connection beneath. */
+  readonly _parent?: Handle
+}
+
+/** The handle of the connection itself; null when there is none, as behind a closed socket. */
+function handleOf(socket: Socket): Handle | null {
+  const handle = (socket as unknown as { _handle?: Handle | null })._handle ?? null
+  return handle?._parent ?? handle
 }
 
 const EMPTY = Buffer.alloc(0)

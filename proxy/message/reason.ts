@@ -317,6 +317,15 @@ export const reasons = {
     true,
     'the request target is too long',
   ),
+  bodyTooLarge: new Reason(
+    'body-too-large',
+    downstream,
+    413,
+    8,
+    CANCEL,
+    false,
+    'the body of the request is too large',
+  ),
   headTooLarge: new Reason(
     'head-too-large',
     downstream,

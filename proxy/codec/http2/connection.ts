@@ -45,8 +45,9 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
     this.own = new OwnSettings(options)
-    const { maxHeadBytes, maxFields, maxCookies } = options
-    this.decoder = new HeadDecoder(this.own.headerTableSize, maxHeadBytes, maxFields, maxCookies)
+    const { maxHeadBytes, maxFields, maxCookies, maxTrailerBytes } = options
+    const table = this.own.headerTableSize
+    this.decoder = new HeadDecoder(table, maxHeadBytes, maxFields, maxCookies, maxTrailerBytes)
     this.reader = new FrameReader(this)
     this.#block = new HeaderBlock(options.maxHeadBytes * 2, this.limits.continuations)
   }

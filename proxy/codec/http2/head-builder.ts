@@ -44,7 +44,10 @@ export class HeadBuilder implements FieldSink {
 
   readonly #maxBytes: number
   readonly #maxFields: number
+  readonly #maxTrailerBytes: number
   readonly #maxCookies: number
+  /** The size that counts for this block. */
+  #most: number
   #cookies = 0
   #shape = REQUEST
   #method = ''
@@ -59,22 +62,27 @@ export class HeadBuilder implements FieldSink {
   #sensitive: string[] | null = null
   #length = -1
   #grpc = false
+  /** A content-type has come. */
+  #typed = false
   #host: string | null = null
 
   /**
-   * `maxBytes`: names, values and 32 bytes per field; `maxFields`: number of fields, cookies apart, as they come in
-   * crumbs (RFC 9113 §8.2.3); `maxCookies`: number of those.
+   * `maxBytes`, of trailers `maxTrailerBytes`: names, values and 32 bytes per field; `maxFields`: number of fields, cookies
+   * apart, as they come in crumbs (RFC 9113 §8.2.3); `maxCookies`: number of those.
    */
-  constructor(maxBytes = 65536, maxFields = 100, maxCookies = MAX_COOKIES) {
+  constructor(maxBytes = 65536, maxFields = 100, maxCookies = MAX_COOKIES, maxTrailerBytes = maxBytes) {
     this.#maxBytes = maxBytes
     this.#maxFields = maxFields
     this.#maxCookies = maxCookies
+    this.#maxTrailerBytes = maxTrailerBytes
+    this.#most = maxBytes
   }
 
   begin(shape: number): void {
     this.malformed = ''
     this.tooLarge = ''
     this.#shape = shape
+    this.#most = shape === TRAILERS ? this.#maxTrailerBytes : this.#maxBytes
     this.#method = ''
     this.#scheme = ''
     this.#authority = ''
@@ -89,13 +97,15 @@ export class HeadBuilder implements FieldSink {
     this.#cookies = 0
     this.#length = -1
     this.#grpc = false
+    this.#typed = false
     this.#host = null
   }
 
   field(name: string, value: string, kind: number, valid: boolean, sensitive: boolean): void {
     this.bytes += name.length + value.length + FIELD_OVERHEAD
-    if (this.bytes > this.#maxBytes) {
-      this.#exceeds('limits.headBytes', `the fields take more than ${this.#maxBytes} bytes`)
+    if (this.bytes > this.#most) {
+      const key = this.#shape === TRAILERS ? 'limits.trailerBytes' : 'limits.headBytes'
+      this.#exceeds(key, `the fields take more than ${this.#most} bytes`)
       return
     }
     if (!valid) this.malformed = `the value of ${name} holds a control character or ends in white space`
@@ -154,7 +164,10 @@ export class HeadBuilder implements FieldSink {
     if (kind === TE) {
       if (value.toLowerCase() !== 'trailers') this.malformed = 'te may only be "trailers"'
     } else if (kind === CONTENT_TYPE) {
-      this.#grpc = isGrpcContentType(value)
+      const grpc = isGrpcContentType(value)
+      if (this.#typed && grpc !== this.#grpc) this.malformed = 'content types that contradict each other'
+      this.#typed = true
+      this.#grpc = grpc
     } else if (kind === CONTENT_LENGTH) {
       const length = parseContentLength(value)
       if (length < 0) this.malformed = 'content-length is not a number'

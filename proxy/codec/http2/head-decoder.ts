@@ -48,9 +48,15 @@ export class HeadDecoder {
   readonly #seen = new Int32Array(SLOTS)
 
   /** `tableSize`: most that the peer may use of a dynamic table, in bytes. */
-  constructor(tableSize: number, maxBytes: number, maxFields: number, maxCookies = MAX_COOKIES) {
+  constructor(
+    tableSize: number,
+    maxBytes: number,
+    maxFields: number,
+    maxCookies = MAX_COOKIES,
+    maxTrailerBytes = maxBytes,
+  ) {
     this.#hpack = new HpackDecoder(tableSize, maxBytes)
-    this.#builder = new HeadBuilder(maxBytes, maxFields, maxCookies)
+    this.#builder = new HeadBuilder(maxBytes, maxFields, maxCookies, maxTrailerBytes)
   }
 
   setTableSize(bytes: number): void {

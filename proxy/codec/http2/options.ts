@@ -19,6 +19,8 @@ export interface Http2Options {
   readonly headerTableSize?: number
   /** Fields of one head. */
   readonly maxFields: number
+  /** Size of a trailer section, counted like a head; default that of a head. */
+  readonly maxTrailerBytes?: number
   /** Cookie fields of one head, which do not count among the others: browsers send a cookie in crumbs. 200 by default. */
   readonly maxCookies?: number
   /** A connection without streams is closed after this many milliseconds (up to twice as many); 0 never. */

@@ -113,7 +113,7 @@ export class ProgressSweep implements Deadline {
 
   #lookAtSocket(now: number): void {
     const { transport, sent, sendWindow } = this.#connection
-    const taken = transport.taken
+    const taken = transport.progress
     if (transport.unsent === 0 || taken !== this.#taken) {
       this.#taken = taken
       this.#takenAt = now

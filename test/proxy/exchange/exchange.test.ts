@@ -151,6 +151,20 @@ t.test(
   },
 )
 
+t.test('an endpoint that has answered and goes: what it had not taken is credited', async (t) => {
+  const bench = new ExchangeBench()
+  for (const pool of bench.pools) pool.crediting = false
+  const down = bench.request(POST, false)
+  const [up] = bench.upstream as [FakeStream]
+  down.receive('x'.repeat(100))
+  up.source?.credit(30)
+  up.receiver?.head(OK, null, true)
+  up.receiver?.reset(reasons.upstreamClosed)
+  t.equal(down.credited, 100)
+  down.receive('x'.repeat(5), true)
+  t.equal(down.credited, 105)
+})
+
 t.test('a caller that goes away', async (t) => {
   for (const when of ['waiting', 'sent', 'answered'] as const) {
     const bench = new ExchangeBench({ endpoints: 1, timeout: 1000, retry: { perTryTimeout: 500 } })

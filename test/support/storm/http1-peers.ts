@@ -121,7 +121,8 @@ export class Http1Caller extends Http1Peer {
   constructor(storm: Storm, socket: MemorySocket, draw: Draw) {
     super(storm, socket)
     this.#left = 1 + draw.upTo(30)
-    this.#pipelines = draw.chance(0.2)
+    // Our endpoints take one request at a time.
+    this.#pipelines = draw.chance(0.2) && !storm.direct
     this.reader = new Http1Reader(
       false,
       (first, fields) => {
@@ -225,7 +226,7 @@ export class Http1Endpoint extends Http1Peer {
       (first, fields) => {
         const exchange = storm.exchangeAt(first.split(' ')[1] as string)
         if (this.#try !== null) throw new Error(`a request before the reply to the last: ${first}`)
-        const plan = draw.reply(storm.weather, exchange.plan)
+        const plan = storm.replyPlan(exchange)
         const attempt = exchange.arrived(plan, this.#requests > 0, !socket.writable)
         this.#requests += 1
         this.#try = attempt

@@ -152,8 +152,11 @@ export abstract class Http2Peer {
       this.#grant(0, this.#unread)
       this.#unread = 0
     }
-    if (this.#shrinking.length === 0 && !this.storm.calm && draw.chance(0.003))
-      this.#changeWindow(draw.of(100, 5000, 65_535, 500_000))
+    if (this.#shrinking.length === 0) {
+      // What is left when it is calm must come to its end in time.
+      if (this.storm.calm && this.ownWindow < 500_000) this.#changeWindow(500_000)
+      else if (!this.storm.calm && draw.chance(0.003)) this.#changeWindow(draw.of(100, 5000, 65_535, 500_000))
+    }
     if (!this.storm.calm && draw.chance(0.003)) this.frame(PING, 0, 0, Buffer.alloc(8))
     for (const stream of this.streams.values()) {
       if (draw.chance(0.05)) stream.stalled = draw.chance(0.2) && !this.storm.calm
@@ -175,8 +178,6 @@ export abstract class Http2Peer {
   calmDown(): void {
     this.socket.resume()
     for (const stream of this.streams.values()) stream.stalled = false
-    // What is left must come to its end in time.
-    if (!this.closed && this.#shrinking.length === 0) this.#changeWindow(500_000)
   }
 
   #changeWindow(window: number): void {
@@ -272,7 +273,7 @@ export abstract class Http2Peer {
 
   #frame(type: number, flags: number, id: number, payload: Buffer): void {
     const stream = this.streams.get(id) ?? null
-    if (type === DATA) this.#data(stream, payload, (flags & 1) !== 0)
+    if (type === DATA) this.#data(stream, payload, flags)
     else if (type === HEADERS) {
       if ((flags & 4) === 0) this.storm.wrong('a header block in several frames')
       this.#headers(stream, id, payload, (flags & 1) !== 0)
@@ -292,17 +293,21 @@ export abstract class Http2Peer {
     this.goingAway = true
   }
 
-  #data(stream: PeerStream | null, payload: Buffer, end: boolean): void {
+  #data(stream: PeerStream | null, payload: Buffer, flags: number): void {
     this.granted -= payload.length
     this.#unread += payload.length
-    if (this.granted < 0) this.storm.wrong('more DATA than the window of the connection allows')
+    if (this.granted < 0 && payload.length > 0)
+      this.storm.wrong('more DATA than the window of the connection allows')
     if (stream === null) return
     stream.granted -= payload.length
     stream.unread += payload.length
-    if (stream.granted < 0) stream.watch?.aborted('more DATA than the window of the stream allows')
-    if (stream.granted < 0) this.storm.wrong(`more DATA than the window of stream ${stream.id} allows`)
-    if (payload.length > 0) stream.watch?.data(payload)
-    if (end) this.#cameEnd(stream, null)
+    // An empty frame may come whatever the window is.
+    if (stream.granted < 0 && payload.length > 0)
+      this.storm.wrong(`more DATA than the window of stream ${stream.id} allows`)
+    const padded = (flags & 8) !== 0
+    const bytes = padded ? payload.subarray(1, payload.length - (payload[0] as number)) : payload
+    if (bytes.length > 0) stream.watch?.data(bytes)
+    if ((flags & 1) !== 0) this.#cameEnd(stream, null)
   }
 
   #headers(stream: PeerStream | null, id: number, block: Buffer, end: boolean): void {

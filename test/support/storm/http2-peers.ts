@@ -156,7 +156,7 @@ export class Http2Endpoint extends Http2Peer {
       this.reset(stream, REFUSED_STREAM)
       return
     }
-    const attempt = exchange.arrived(this.draw.reply(this.storm.weather, exchange.plan), false, false)
+    const attempt = exchange.arrived(this.storm.replyPlan(exchange), false, false)
     if (fieldOf(fields, ':authority') !== exchange.authority) exchange.wrong('another authority')
     stream.watch = attempt
     this.#tries.set(stream, attempt)

@@ -9,9 +9,9 @@ interface Held {
   readonly protocol: string
   readonly active: number
   readonly sendWindow: number
-  readonly receiveLeft: number
-  readonly windowSize: number
+  readonly window: { readonly left: number }
   readonly windowWithCredit: number
+  readonly windowSize: number
 }
 
 /** Nothing is under way any more: everything that exchanges take must have been given back. */
@@ -74,7 +74,7 @@ function checkConnection(storm: Storm, transport: Transport): void {
   const peers: readonly { socket: MemorySocket }[] = [...storm.callers, ...storm.endpoints]
   const peer = peers.find((each) => each.socket === socket.peer) as Http2Peer | undefined
   if (peer === undefined) return storm.wrong(`when all is quiet: ${name} has no peer`)
-  check('window as the peer knows it', peer.sendWindow, session.receiveLeft)
+  check('window as the peer knows it', peer.sendWindow, session.window.left)
   check('window of the peer', session.sendWindow, peer.granted)
 }
 

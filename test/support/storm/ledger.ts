@@ -25,6 +25,8 @@ export class Try implements MessageWatch {
   readonly plan: ReplyPlan
   readonly idempotent: boolean
   received = 0
+  fields: FieldList = []
+  trailers: FieldList | null = null
   over: '' | 'complete' | 'aborted' = ''
   /** Of the reply. */
   headSent = false
@@ -49,6 +51,7 @@ export class Try implements MessageWatch {
 
   head(first: string, fields: FieldList): void {
     const { exchange } = this
+    this.fields = fields
     exchange.note(`try ${this.serial}: ${first} ${JSON.stringify(this.plan)}`)
     if (fieldOf(fields, 'x-id') !== String(exchange.id))
       exchange.wrong(`the endpoint got x-id ${fieldOf(fields, 'x-id')}`)
@@ -70,6 +73,7 @@ export class Try implements MessageWatch {
 
   end(trailers: FieldList | null): void {
     const { exchange } = this
+    this.trailers = trailers
     exchange.note(`try ${this.serial}: request complete, ${this.received} bytes`)
     if (this.over !== '') exchange.wrong(`try ${this.serial}: a second end of the request`)
     this.over = 'complete'
@@ -155,7 +159,8 @@ export class Reply implements MessageWatch {
     // What is whole by its length needs no end.
     const { bodiless, declared } = from.plan
     // And what ends with its connection may end anywhere.
-    if (!from.replySent && from.plan.persistence === 'delimit' && exchange.protocols.endsWith('http1')) return
+    const delimited = from.plan.persistence === 'delimit' && exchange.protocols.endsWith('http1')
+    if (!from.replySent && delimited && from.plan.cut?.how !== 'rst') return
     if (!from.replySent && !(from.headSent && (bodiless || declared)))
       exchange.wrong('a cut reply looks complete')
     if (this.received !== from.plan.size)

@@ -28,14 +28,14 @@ export class Outgoing {
   readonly #trailers: FieldList
   /** Called with 'head' before the final head is written, with 'end' before the end is, with 'cut' before it is cut. */
   readonly #told: (what: 'head' | 'end' | 'cut') => void
-  #interims: number
+  readonly #interims: string[]
   #sent = 0
   #state = HEAD
 
   constructor(
     channel: Channel,
     message: number,
-    plan: MessagePlan & { readonly interims?: number },
+    plan: MessagePlan & { readonly interims?: readonly string[] },
     whole: boolean,
     first: string,
     fields: FieldList,
@@ -50,7 +50,7 @@ export class Outgoing {
     this.#fields = fields
     this.#trailers = trailers
     this.#told = told
-    this.#interims = plan.interims ?? 0
+    this.#interims = [...(plan.interims ?? [])]
   }
 
   /** Its head was sent. */
@@ -73,9 +73,8 @@ export class Outgoing {
     const { cut, size } = this.plan
     if (this.#state === HEAD) {
       if (cut !== null && cut.at < 0) this.#leave(cut.how)
-      else if (this.#interims > 0) {
-        this.#interims -= 1
-        this.#channel.writeHead(draw.of('100', '103'), [['x-interim', 'yes']], false)
+      else if (this.#interims.length > 0) {
+        this.#channel.writeHead(this.#interims.shift() as string, [['x-interim', 'yes']], false)
       } else this.#head(draw)
       return true
     }

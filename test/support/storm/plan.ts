@@ -45,7 +45,8 @@ export interface RequestPlan extends MessagePlan {
 
 export interface ReplyPlan extends MessagePlan {
   readonly status: number
-  readonly interims: number
+  /** Statuses of the interim heads that come first. */
+  readonly interims: readonly string[]
   /** Bytes of the request that have to be there first; Infinity: all of it. */
   readonly after: number
   /** HTTP/1: `connection: close`; or the body ends with the connection. */
@@ -191,7 +192,7 @@ export class Draw {
         weather.cuts,
         delimited ? ['rst', 'silence'] : REPLY_CUTS,
       ),
-      interims: this.chance(0.1) ? 1 + this.upTo(2) : 0,
+      interims: this.chance(0.1) ? this.of(['100'], ['103'], ['100', '103'], ['103', '103']) : [],
       after: this.chance(weather.early) ? this.upTo(request.size + 1) : Number.POSITIVE_INFINITY,
       persistence,
     }

@@ -1,9 +1,11 @@
+import { REPLAY_LIMIT } from '../../../proxy/exchange/replay.ts'
+import { reasons } from '../../../proxy/message/reason.ts'
 import { Http1Caller, Http1Endpoint } from './http1-peers.ts'
 import { Http2Caller, Http2Endpoint } from './http2-peers.ts'
 import { checkQuiet } from './invariants.ts'
 import { Exchange } from './ledger.ts'
 import { MemoryNetwork } from './memory-network.ts'
-import { CALM, Draw, StormRandom, type Weather } from './plan.ts'
+import { CALM, Draw, type ReplyPlan, StormRandom, type Weather } from './plan.ts'
 import { WatchedProxy } from './watched-proxy.ts'
 
 export const LISTENER = 1000
@@ -50,6 +52,8 @@ export interface StormOptions {
   readonly weather: Weather
   /** The listener drains when this share of the exchanges has begun; 1 is never. */
   readonly drainAt?: number
+  /** Callers connect to endpoints, with no proxy in between. */
+  readonly direct?: boolean
 }
 
 export type Peer = Http1Caller | Http2Caller | Http1Endpoint | Http2Endpoint
@@ -59,6 +63,7 @@ export class Storm {
   readonly network: MemoryNetwork
   readonly proxy: WatchedProxy
   weather: Weather
+  readonly direct: boolean
   /** Nobody misbehaves any more. */
   calm = false
   readonly exchanges: Exchange[] = []
@@ -79,6 +84,7 @@ export class Storm {
   constructor(options: StormOptions) {
     this.#options = options
     this.weather = options.weather
+    this.direct = options.direct === true
     const random = new StormRandom(options.seed)
     this.#draw = new Draw(random)
     this.network = new MemoryNetwork(random)
@@ -98,6 +104,17 @@ export class Storm {
 
   wrong(what: string): void {
     this.violations.push(`seed ${this.#options.seed}: ${what}`)
+  }
+
+  /** Exchanges that were not answered by an endpoint, though the proxy could have seen to it. */
+  failures(): Exchange[] {
+    return this.exchanges.filter(({ reply, plan }) => {
+      // A request too long to be kept cannot move to another endpoint.
+      if (reply.local === reasons.goaway.code && plan.size > REPLAY_LIMIT) return false
+      // What waits behind a last response is for the caller to send again.
+      if (this.#draining && reply.exchange.protocols.startsWith('http1')) return false
+      return reply.over !== 'complete' || reply.local !== null
+    })
   }
 
   /** Something that may happen and is worth a look. */
@@ -132,7 +149,7 @@ export class Storm {
       }
       for (let left = 500; left > 0 && this.violations.length === 0; left--) await this.#turn()
       await this.#subside()
-      if (this.violations.length === 0) await checkQuiet(this, this.#draining)
+      if (this.violations.length === 0 && !this.direct) await checkQuiet(this, this.#draining)
     } finally {
       this.proxy.stop()
       this.#restore()
@@ -166,8 +183,8 @@ export class Storm {
 
   /** Lets `ms` milliseconds pass, and all that is under way arrive. */
   async settle(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left--) {
-      this.proxy.clock.jump(1)
+    for (let left = ms; left > 0; left -= 10) {
+      this.proxy.clock.jump(10)
       this.#turns += 1
       while (this.network.step());
       for (const peer of this.#peers()) peer.act(this.#draw)
@@ -208,21 +225,20 @@ export class Storm {
   #begin(): void {
     const draw = this.#draw
     if (this.#running >= ABREAST || draw.chance(0.3)) return
+    const id = this.exchanges.length
     // A request over HTTP/1 may cross the end of an idle connection: that is nobody's fault.
-    const free = this.callers.filter((caller) => caller.free && (!this.#draining || caller.protocol === 'h2'))
-    if (this.#draining && free.length === 0) return
-    if (!this.#draining && (free.length < 2 || draw.chance(0.02))) {
-      const socket = this.network.connect(LISTENER)
-      this.callers.push(
-        draw.chance(0.5) ? new Http1Caller(this, socket, draw) : new Http2Caller(this, socket, draw),
-      )
+    const spoken = this.#draining ? 'h2' : (SPOKEN[id & 1] as Spoken)
+    const free = this.callers.filter((caller) => caller.free && caller.protocol === spoken)
+    if (!this.#draining && (free.length === 0 || draw.chance(0.02))) {
+      this.#call(spoken)
       return
     }
+    if (free.length === 0) return
     const caller = draw.of(...free)
-    const protocols = `${caller.protocol}>${draw.of(...SPOKEN)}`
+    const protocols = `${spoken}>${this.direct ? spoken : SPOKEN[(id >> 1) & 1]}`
     const exchange = new Exchange(
-      this.exchanges.length,
-      draw.request(this.weather),
+      id,
+      this.#drawFor(id, 0).request(this.weather),
       protocols,
       () => this.#now,
       (what) => this.wrong(what),
@@ -230,6 +246,24 @@ export class Storm {
     this.exchanges.push(exchange)
     this.#running += 1
     caller.start(exchange)
+  }
+
+  /** Opens a connection of a caller. */
+  #call(spoken: Spoken): void {
+    const draw = this.#draw
+    const socket = this.network.connect(this.direct ? ENDPOINTS[spoken][0] : LISTENER)
+    this.callers.push(
+      spoken === 'http1' ? new Http1Caller(this, socket, draw) : new Http2Caller(this, socket, draw),
+    )
+  }
+
+  /** What message number `message` of an exchange is like does not depend on what happens meanwhile. */
+  #drawFor(id: number, message: number): Draw {
+    return new Draw(new StormRandom(Math.imul(this.#options.seed + 1, 0x85ebca6b) + id * 16 + message))
+  }
+
+  replyPlan(exchange: Exchange): ReplyPlan {
+    return this.#drawFor(exchange.id, 1 + exchange.tries.length).reply(this.weather, exchange.plan)
   }
 
   #serve(spoken: Spoken, port: number): void {
