@@ -1,7 +1,8 @@
 import { listenerHttp1Schema } from './http1-schema.ts'
 import * as kind from './kinds.ts'
+import { requestKeys } from './request-schema.ts'
 import { routeSchema } from './route-schema.ts'
-import { isPathPattern } from './values.ts'
+import { isPathPattern, pathMeant } from './values.ts'
 
 const conditions = kind.mapping(
   {
@@ -21,6 +22,7 @@ const conditions = kind.mapping(
           'a path such as /orders, or its beginning followed by * such as /orders/*',
           'path',
           isPathPattern,
+          pathMeant,
         ),
         'a list of paths such as [/orders, /orders/*]',
       )
@@ -56,6 +58,7 @@ export const listenerSchema = kind.mapping({
     .describe(
       'Metric label. By default `inbound` when there is TLS or the name begins with `inbound`, otherwise `outbound`.',
     ),
+  ...requestKeys,
   authorize: kind
     .list(ruleSchema, 'a list of rules, each with allow or deny', 0)
     .prefault([])

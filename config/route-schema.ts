@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as kind from './kinds.ts'
-import { isPath, parseAuthority, parseGrpc } from './values.ts'
+import { isPath, parseAuthority, parseGrpc, pathMeant } from './values.ts'
 
 /** What a retry can be made for; docs/configuration.md says when each holds. */
 export const retryConditions = [
@@ -16,7 +16,7 @@ export const retryConditions = [
   'unavailable',
 ] as const
 
-const path = () => kind.text('a path such as /api/orders, without query', 'path', isPath)
+const path = () => kind.text('a path such as /api/orders, without query', 'path', isPath, pathMeant)
 
 const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
   error: kind.expects('the name of a header such as x-version'),

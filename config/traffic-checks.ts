@@ -12,6 +12,7 @@ export function checkListeners(root: Part, problem: Report, warning: Report): vo
       checkPrincipals(listener, rule, problem)
     }
     checkTargetSize(listener.get('limits'), warning)
+    checkRequestNames(listener, problem, warning)
     let catchAll: Part | null = null
     for (const route of listener.get('routes').children()) {
       checkMatch(route.get('match'), problem)
@@ -28,6 +29,36 @@ export function checkListeners(root: Part, problem: Report, warning: Report): vo
   }
   for (const upstream of root.get('upstreams').children()) {
     if (!used.has(upstream.key)) warning(upstream.path, 'no route uses this upstream')
+  }
+}
+
+/** What the keys of config/request-schema.ts say together with others. */
+function checkRequestNames(listener: Part, problem: Report, warning: Report): void {
+  const tls = listener.get('tls').text() ?? (listener.has('tls') ? '' : 'none')
+  const serverName = listener.get('matchServerName')
+  if (serverName.value === true && tls === 'none') {
+    const why = `because ${formatPath(listener.get('tls').path)} is \`none\``
+    problem(serverName.path, `callers name no server, ${why}, expected TLS there, or false here`)
+  }
+  const hops = listener.get('forwarded').get('trustedHops')
+  if (typeof hops.value === 'number' && hops.value > 0) {
+    const trust = listener.get('forwarded').get('trust')
+    if (trust.text() === 'always')
+      warning(hops.path, 'has no effect, because every caller is believed, expected trust: mesh or never')
+  }
+  if (listener.get('paths').get('escapedSlashes').text() === 'keep') return
+  const paths = listener
+    .get('routes')
+    .children()
+    .flatMap((route) => ['path', 'prefix'].map((key) => route.get('match').get(key)))
+  for (const rule of listener.get('authorize').children())
+    for (const conditions of rule.children()) paths.push(...conditions.get('paths').children())
+  for (const path of paths) {
+    if (path.text()?.includes('%2F') !== true) continue
+    warning(
+      path.path,
+      'matches nothing, because escaped slashes are refused, expected escapedSlashes: keep in paths',
+    )
   }
 }
 

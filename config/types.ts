@@ -66,6 +66,14 @@ export interface ListenerConfig {
   readonly address: Address
   readonly tls: ListenerTls
   readonly direction: 'inbound' | 'outbound'
+  /** Authorities as in `MatchConfig`, one of which a request has to be for; `null`: any. */
+  readonly hosts: readonly string[] | null
+  /** Whether the host of a request over TLS has to be the server name of its connection. */
+  readonly matchServerName: boolean
+  readonly paths: PathsConfig
+  readonly forwarded: ForwardedConfig
+  /** Pseudonym of this sidecar in Via; `null`: Via stays as it came. */
+  readonly via: string | null
   /** Empty: every caller may pass. Otherwise deny wins, and what no rule allows is denied. */
   readonly authorize: readonly AuthorizeRule[]
   /** At least one; the first that matches wins. */
@@ -73,6 +81,20 @@ export interface ListenerConfig {
   readonly timeouts: ListenerTimeouts
   readonly limits: ListenerLimits
   readonly http1: ListenerHttp1
+}
+
+/** How the paths of requests are read. */
+export interface PathsConfig {
+  readonly escapedSlashes: 'refuse' | 'keep'
+  readonly mergeSlashes: boolean
+}
+
+/** What is believed and told about the hops before. */
+export interface ForwardedConfig {
+  readonly trust: 'mesh' | 'always' | 'never'
+  /** Proxies of ours before a caller that is not trusted, 0 to 32. */
+  readonly trustedHops: number
+  readonly write: 'x-forwarded' | 'forwarded' | 'both'
 }
 
 /** A rule holds when each of its conditions that is not `null` holds. */

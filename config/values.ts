@@ -81,15 +81,42 @@ export function parseAuthority(text: string): string | null {
   return address !== null && address.port > 0 ? lower : null
 }
 
-/** A path of a request as it is compared after normalisation: from `/`, without query, fragment or spaces. */
+/**
+ * A path of a request in the form it is compared in: from `/`, without query, fragment, spaces, dot and empty segments, and
+ * escaped only where it has to be, in capitals.
+ */
 export function isPath(text: string): boolean {
-  return /^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/.test(text) && !/\/\.{1,2}(\/|$)|\/\/|\\/.test(text)
+  if (!/^\/[\x21\x22\x24-\x3e\x40-\x7e]*$/.test(text)) return false
+  if (/(?:\/|%2F)\.{1,2}(?:;|%3B|\/|%2F|$)|\/\/|\\|%(?![0-9A-F]{2})|%(?:[01].|5C|7F)/.test(text)) return false
+  return !(text.match(/%../g) ?? []).some(isUnreserved)
+}
+
+function isUnreserved(written: string): boolean {
+  return /[A-Za-z0-9._~-]/.test(String.fromCharCode(Number.parseInt(written.slice(1), 16)))
+}
+
+/** The path that somebody probably meant who escaped too much or too little of it; `null` when nothing is near. */
+export function pathMeant(input: unknown): string | null {
+  if (typeof input !== 'string') return null
+  const path = input
+    .replace(/%[0-9a-fA-F]{2}/g, (written) =>
+      isUnreserved(written)
+        ? String.fromCharCode(Number.parseInt(written.slice(1), 16))
+        : written.toUpperCase(),
+    )
+    .replace(/\/{2,}/g, '/')
+  return path !== input && isPathPattern(path) ? path : null
 }
 
 /** A path that may end with `*`, which stands for any rest. */
 export function isPathPattern(text: string): boolean {
   const fixed = text.endsWith('*') ? text.slice(0, -1) : text
   return !fixed.includes('*') && isPath(fixed)
+}
+
+/** A pseudonym for Via: a token (RFC 9110, section 7.6.3). */
+export function isViaName(text: string): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,63}$/.test(text) && text !== 'off'
 }
 
 const trustDomain = /^[a-z0-9._-]{1,255}$/

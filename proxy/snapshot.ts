@@ -4,6 +4,7 @@ import type { Caller } from './downstream/caller.ts'
 import { Listener } from './downstream/listener.ts'
 import { CallerContext, type ListenerContext } from './exchange/caller-context.ts'
 import { type Destination, RouteTarget } from './exchange/route-target.ts'
+import { ServedHosts } from './exchange/served-hosts.ts'
 import { TUNNEL_CONNECT } from './message/head.ts'
 import { Authorization } from './policy/authorize.ts'
 import { RetryPolicy } from './policy/retry.ts'
@@ -69,8 +70,17 @@ function buildListener(
     listener: stats,
     unrouted: telemetry.requests(config.direction, UNROUTED, UNROUTED),
     accessLog,
-    inbound: config.direction === 'inbound',
-    self: identity?.id.toString() ?? null,
+    paths: {
+      keepEscapedSlashes: config.paths.escapedSlashes === 'keep',
+      mergeSlashes: config.paths.mergeSlashes,
+    },
+    hosts: new ServedHosts(config.hosts, config.matchServerName),
+    forwarding: {
+      inbound: config.direction === 'inbound',
+      self: identity?.id.toString() ?? null,
+      forwarded: config.forwarded,
+      via: config.via,
+    },
     refused: (caller: Caller, reason) =>
       refused(
         `${caller.address}:${caller.port}`,

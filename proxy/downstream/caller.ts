@@ -9,4 +9,6 @@ export interface Caller {
   readonly principal: SpiffeId | null
   /** Whether the connection is encrypted. */
   readonly tls: boolean
+  /** The host name asked for in the TLS handshake (SNI), in lower case; "" when it asked for none. */
+  readonly serverName: string
 }

@@ -159,7 +159,13 @@ export class Listener {
 
   #plain(transport: Transport): void {
     const { socket } = transport
-    const caller = { address: addressOf(socket), port: socket.remotePort ?? 0, principal: null, tls: false }
+    const caller = {
+      address: addressOf(socket),
+      port: socket.remotePort ?? 0,
+      principal: null,
+      tls: false,
+      serverName: '',
+    }
     this.#detect(transport, caller)
     transport.start()
   }
@@ -183,7 +189,13 @@ export class Listener {
     // Not before: whoever closes in the middle of a handshake (a port probe) is done.
     socket.allowHalfOpen = true
     const transport = new Transport(socket)
-    const caller = { address: addressOf(socket), port: socket.remotePort ?? 0, principal, tls: true }
+    const caller = {
+      address: addressOf(socket),
+      port: socket.remotePort ?? 0,
+      principal,
+      tls: true,
+      serverName: (socket.servername || '').toLowerCase(),
+    }
     if (socket.alpnProtocol === 'h2') {
       this.#start(transport, 'h2', caller)
     } else {

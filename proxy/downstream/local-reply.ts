@@ -32,12 +32,12 @@ export function replyLocally(to: MessageSink, request: Head, reason: Reason): vo
 }
 
 /**
- * Ends a response that has begun and will not be completed. A gRPC caller gets the status that the reason stands for;
- * only where the endpoint itself reset the call its code is passed on, which says as much (gRPC over HTTP/2, "Errors").
+ * Ends a gRPC response that has begun and will not be completed, with the status that the reason stands for; only where
+ * the endpoint itself reset the call its code is passed on, which says as much (gRPC over HTTP/2, "Errors").
  */
-export function breakOffResponse(to: MessageSink, request: Head, reason: Reason): void {
-  if (request.grpc && !reason.is(reasons.upstreamReset)) to.trailers(Fields.of(grpcStatusFields(reason)))
-  else to.reset(reason)
+export function endWithStatus(to: MessageSink, reason: Reason): void {
+  if (reason.is(reasons.upstreamReset)) to.reset(reason)
+  else to.trailers(Fields.of(grpcStatusFields(reason)))
 }
 
 function grpcReply(reason: Reason): Head {

@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { TimerWheel } from '../base/timer-wheel.ts'
 import type { Caller } from '../downstream/caller.ts'
-import type { Head } from '../message/head.ts'
+import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
+import { normalisePath, type PathRules } from '../message/path.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { formatRequestId, REQUEST_ID_FIELD } from '../message/request-id.ts'
 import type { Protocol, RequestAcceptor } from '../message/session.ts'
@@ -12,8 +13,9 @@ import type { AccessLog } from '../telemetry/access-log.ts'
 import type { ListenerStats } from '../telemetry/listener-stats.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
 import { Exchange } from './exchange.ts'
-import type { Forwarding } from './forwarded-head.ts'
+import { Forwarding, type ForwardingOptions, goesInCircles, MAX_PASSES } from './forwarding.ts'
 import type { RouteTarget } from './route-target.ts'
+import type { ServedHosts } from './served-hosts.ts'
 import { Verdict } from './verdict.ts'
 
 /** What all requests of one listener share. */
@@ -31,9 +33,9 @@ export interface ListenerContext {
   readonly unrouted: RequestStats
   /** Null: no access log. */
   readonly accessLog: AccessLog | null
-  readonly inbound: boolean
-  /** Our own SPIFFE ID, null without an identity. */
-  readonly self: string | null
+  readonly paths: PathRules
+  readonly hosts: ServedHosts
+  readonly forwarding: ForwardingOptions
   /** A request was turned away for what its caller is. */
   readonly refused: (caller: Caller, reason: Reason) => void
 }
@@ -48,7 +50,7 @@ export class CallerContext implements RequestAcceptor {
   readonly accessLog: AccessLog | null
   readonly #shared: ListenerContext
   readonly #caller: Caller
-  readonly #protocol: Protocol
+  readonly protocol: Protocol
   readonly #forwarding: Forwarding
 
   constructor(shared: ListenerContext, caller: Caller, protocol: Protocol) {
@@ -60,14 +62,8 @@ export class CallerContext implements RequestAcceptor {
     this.accessLog = shared.accessLog
     this.#shared = shared
     this.#caller = caller
-    this.#protocol = protocol
-    this.#forwarding = {
-      caller,
-      self: shared.self,
-      // A mesh peer has proved who it is; outbound, the caller is the application that this sidecar serves.
-      trusted: caller.principal !== null || !shared.inbound,
-      inbound: shared.inbound,
-    }
+    this.protocol = protocol
+    this.#forwarding = new Forwarding(shared.forwarding, caller, protocol)
   }
 
   request(stream: MessageStream, head: Head, end: boolean): void {
@@ -77,7 +73,7 @@ export class CallerContext implements RequestAcceptor {
     exchange.start()
   }
 
-  /** Identify, authorize, route: everything that depends on head and connection alone. */
+  /** Normalise, authorize, route: everything that depends on head and connection alone. */
   #judge(head: Head): Verdict {
     const verdict = this.#verdict(head)
     head.memo = verdict
@@ -86,27 +82,43 @@ export class CallerContext implements RequestAcceptor {
   }
 
   #verdict(head: Head): Verdict {
-    const { maxUriBytes } = this.#shared
+    const shared = this.#shared
+    const { maxUriBytes } = shared
     // HTTP/1.1 finds it while it reads; over HTTP/2 the target is one field among others.
     if (head.path.length > maxUriBytes) {
-      const reason = reasons.uriTooLong.with(`more than ${maxUriBytes} bytes`)
-      return new Verdict(head, reason, null, this.#forwarding)
+      return this.#refusal(head, reasons.uriTooLong.with(`more than ${maxUriBytes} bytes`))
     }
     // HTTP/1.1 finds this, too, while it reads.
     const expected = head.fields.joined('expect')
     if (expected !== null && expected.toLowerCase() !== '100-continue') {
-      const reason = reasons.expectationFailed.with(expected.slice(0, 64))
-      return new Verdict(head, reason, null, this.#forwarding)
+      return this.#refusal(head, reasons.expectationFailed.with(expected.slice(0, 64)))
     }
-    const refusal = this.#shared.authorization.refusal(this.#caller.principal, head)
-    if (refusal !== '') return new Verdict(head, reasons.denied.with(refusal), null, this.#forwarding)
-    const target = this.#shared.routes.find(head)
-    if (target !== null) {
-      const denial = this.#tunnelDenial(head, target) ?? this.#bodyDenial(head)
-      return new Verdict(head, denial, denial === null ? target : null, this.#forwarding)
+    // CONNECT has no path (RFC 9110 §9.3.6).
+    const path = head.tunnel === TUNNEL_CONNECT ? '' : normalisePath(head.path, shared.paths)
+    if (typeof path !== 'string') return this.#refusal(head, reasons.badRequest.with(path.detail))
+    // From here on there is one form of the path: for rules, routes, upstream and log.
+    const request = path === head.path ? head : head.withPath(path)
+    const misdirected = shared.hosts.refusal(request, this.#caller)
+    if (misdirected !== '') return this.#refusal(request, reasons.misdirectedRequest.with(misdirected))
+    const { viaName } = this.#forwarding
+    if (viaName !== '' && goesInCircles(request.fields.joined('via'), viaName)) {
+      const passes = `it has passed sidecars called ${viaName} ${MAX_PASSES} times`
+      return this.#refusal(request, reasons.loopDetected.with(passes))
     }
-    const what = `${head.method} ${head.authority}${head.path}`
-    return new Verdict(head, reasons.noRoute.with(what), null, this.#forwarding)
+    const refusal = shared.authorization.refusal(this.#caller.principal, request)
+    if (refusal !== '') return this.#refusal(request, reasons.denied.with(refusal))
+    const target = shared.routes.find(request)
+    if (target === null) {
+      const what = `${request.method} ${request.authority}${request.path}`
+      return this.#refusal(request, reasons.noRoute.with(what))
+    }
+    const denial = this.#tunnelDenial(request, target) ?? this.#bodyDenial(request)
+    if (denial !== null) return this.#refusal(request, denial)
+    return new Verdict(request, null, target, this.#forwarding)
+  }
+
+  #refusal(request: Head, reason: Reason): Verdict {
+    return new Verdict(request, reason, null, this.#forwarding)
   }
 
   /** Why the tunnel that the request asks for is not opened; null when it is, or none is asked for. */
@@ -136,7 +148,8 @@ export class CallerContext implements RequestAcceptor {
 
   /** Writes the access record of an exchange that has ended. */
   logAccess(exchange: Exchange, status: number): void {
-    const { request, verdict, reason } = exchange
+    const { verdict, reason } = exchange
+    const request = verdict.head
     const requestId = exchange.requestId
     this.accessLog?.record({
       start: this.clock.wall() - (this.clock.now() - exchange.startedAt),
@@ -148,7 +161,7 @@ export class CallerContext implements RequestAcceptor {
       method: request.method,
       authority: request.authority,
       path: request.path,
-      protocol: this.#protocol,
+      protocol: this.protocol,
       code: status,
       grpcStatus: exchange.grpcStatus,
       flags: reason?.code ?? '',

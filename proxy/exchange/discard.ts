@@ -13,6 +13,7 @@ export class Discard implements MessageSink {
   readonly discards = true
   readonly #stream: MessageStream
   #left = ALLOWANCE
+  #withheld = 0
 
   constructor(stream: MessageStream) {
     this.#stream = stream
@@ -21,12 +22,25 @@ export class Discard implements MessageSink {
   head(): void {}
 
   data(_chunk: Buffer, from: number, to: number, end: boolean): void {
-    this.#left -= to - from
-    if (this.#left < 0 && !end) this.#stream.cancel(ANSWERED)
-    else this.#stream.credit(to - from)
+    const bytes = to - from
+    this.#left -= bytes
+    if (this.#left >= 0) {
+      this.#stream.credit(bytes)
+      return
+    }
+    // The window closes over what comes beyond, until the answer has left and the stream is reset.
+    this.#withheld += bytes
+    if (end) this.#end()
+    else this.#stream.stop(ANSWERED)
   }
 
-  trailers(): void {}
+  trailers(): void {
+    this.#end()
+  }
 
   reset(): void {}
+
+  #end(): void {
+    if (this.#withheld > 0) this.#stream.credit(this.#withheld)
+  }
 }

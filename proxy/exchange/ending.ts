@@ -1,4 +1,4 @@
-import { breakOffResponse, replyLocally } from '../downstream/local-reply.ts'
+import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import { Discard } from './discard.ts'
@@ -23,11 +23,9 @@ export function breakOff(exchange: Exchange, reason: Reason): void {
   if (exchange.request.grpc) exchange.grpcStatus = reason.grpcStatus
   record(exchange, exchange.status)
   if (exchange.request.grpc) dropRequest(exchange)
-  breakOffResponse(
-    exchange.down,
-    exchange.request,
-    exchange.tunnel === null ? reason : tunnelError(exchange, reason),
-  )
+  // Over HTTP/1 trailers may not reach the caller, and without them the response would look whole.
+  if (exchange.request.grpc && exchange.context.protocol === 'h2') endWithStatus(exchange.down, reason)
+  else exchange.down.reset(exchange.tunnel === null ? reason : tunnelError(exchange, reason))
 }
 
 /** HTTP/2's codes for a tunnel that breaks: CONNECT (RFC 9113 §8.5) and upgrades (RFC 8441 §5). */

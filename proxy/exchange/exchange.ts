@@ -290,7 +290,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (next === null || !spendRetry(this)) return false
     ;(this.cluster as Cluster).stats.retries += 1
     attempt.settle(true)
-    if (!end || !this.requestEnded) attempt.cancel(DISCARDED)
+    // A try that is complete both ways leaves its connection for others.
+    if (!end || !this.requestEnded || attempt.credited < this.requestBytes) attempt.cancel(DISCARDED)
     this.#try(next)
     return true
   }

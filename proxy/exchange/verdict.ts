@@ -1,7 +1,8 @@
 import type { Head } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import { REQUEST_ID_FIELD } from '../message/request-id.ts'
-import { type Forwarding, forwardedHead } from './forwarded-head.ts'
+import { forwardedHead } from './forwarded-head.ts'
+import type { Forwarding } from './forwarding.ts'
 import type { RouteTarget } from './route-target.ts'
 
 /**
@@ -9,13 +10,14 @@ import type { RouteTarget } from './route-target.ts'
  * head, so that it is worked out once for all requests whose bytes are the same.
  */
 export class Verdict {
+  /** The request as it was judged: its path is in the one form that there is. */
+  readonly head: Head
   /** Why the request is turned away; null when it is not. */
   readonly refusal: Reason | null
   /** Null exactly when there is a refusal. */
   readonly target: RouteTarget | null
   /** Whether the caller gave no request id, so that one has to be made. */
   readonly needsRequestId: boolean
-  readonly #head: Head
   readonly #forwarding: Forwarding
   readonly #forwarded: (Head | null)[]
 
@@ -23,7 +25,7 @@ export class Verdict {
     this.refusal = refusal
     this.target = target
     this.needsRequestId = !head.fields.has(REQUEST_ID_FIELD)
-    this.#head = head
+    this.head = head
     this.#forwarding = forwarding
     this.#forwarded = target === null ? [] : target.destinations.map(() => null)
   }
@@ -33,7 +35,7 @@ export class Verdict {
     const known = this.#forwarded[destination]
     if (known !== null) return known
     const scheme = (this.target as RouteTarget).destinations[destination].cluster.scheme
-    const made = forwardedHead(this.#head, scheme, this.#forwarding)
+    const made = forwardedHead(this.head, scheme, this.#forwarding)
     this.#forwarded[destination] = made
     return made
   }

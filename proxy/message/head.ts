@@ -87,6 +87,21 @@ export class Head {
     )
   }
 
+  /** The same request for another path. */
+  withPath(path: string): Head {
+    return new Head(
+      this.method,
+      this.scheme,
+      this.authority,
+      path,
+      this.status,
+      this.fields,
+      this.contentLength,
+      this.grpc,
+      this.tunnel,
+    )
+  }
+
   /** A request for a tunnel; `kind` as in `tunnel`. CONNECT has neither scheme nor path. */
   static tunnel(
     kind: string,

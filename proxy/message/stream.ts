@@ -44,4 +44,9 @@ export interface MessageStream extends MessageSink, MessageSource {
   receiver: MessageSink | null
   /** Is credited for what was sent on this stream and has left. */
   source: MessageSource | null
+  /**
+   * What comes was answered in full and is not wanted any more; it goes uncredited from here on. The answer, whose end was
+   * given, still leaves; then the stream ends with `reason`.
+   */
+  stop(reason: Reason): void
 }

@@ -2,18 +2,13 @@ import { PrincipalPattern } from '../../certs/principal.ts'
 import type { SpiffeId } from '../../certs/spiffe-id.ts'
 import type { AuthorizeRule } from '../../config/types.ts'
 import { type Head, pathOf } from '../message/head.ts'
+import { isEscapedTwice, otherReadings } from '../message/path.ts'
 
 interface CompiledRule {
   readonly principals: readonly PrincipalPattern[] | null
   readonly methods: ReadonlySet<string> | null
   readonly paths: readonly string[] | null
 }
-
-/**
- * What another reader may resolve to a different path: dot segments, empty segments, backslashes, `;` parameters, and escaped
- * forms of slash, backslash, percent and of what needs no escape (RFC 3986 §2.3, §5.2.4, §6.2.2).
- */
-const AMBIGUOUS = /\/\.{1,2}(?:\/|$)|\/\/|[\\;]|%(?:00|2[5def]|3\d|[46][1-9a-f]|[57][\da]|5[cf]|7e)/i
 
 /**
  * Who may do what: deny wins; without rules everybody may; once there is any rule, what no allow rule names is denied.
@@ -29,18 +24,34 @@ export class Authorization {
     this.#judgesPaths = rules.some((rule) => rule.paths !== null)
   }
 
-  /** "" when the request is allowed, otherwise why not. `principal` is null for a caller without identity. */
+  /**
+   * "" when the request is allowed, otherwise why not. Its path is normalised; `principal` is null for a caller without
+   * identity.
+   */
   refusal(principal: SpiffeId | null, head: Head): string {
-    const who = principal === null ? 'a caller without identity' : String(principal)
-    const what = `${head.method} ${head.path}`
-    // A rule about one path must not be passed by under another name for it.
-    if (this.#judgesPaths && AMBIGUOUS.test(pathOf(head.path)))
-      return `the path of ${what} can be read in two ways`
-    if (this.#deny.some((rule) => matches(rule, principal, head))) return `a rule denies ${who} ${what}`
     if (this.#allow.length === 0 && this.#deny.length === 0) return ''
-    if (this.#allow.some((rule) => matches(rule, principal, head))) return ''
-    return `no rule allows ${who} ${what}`
+    const path = pathOf(head.path)
+    const refusal = this.#judge(principal, head, path)
+    if (refusal !== '' || !this.#judgesPaths) return refusal
+    // Servers read some paths in other ways. A rule about a path must not be passed by under another name for it.
+    if (isEscapedTwice(path)) return `the path of ${say(principal, head)} is escaped twice`
+    for (const reading of otherReadings(path)) {
+      const other = this.#judge(principal, head, reading)
+      if (other !== '') return `${other}, which can be read as ${reading}`
+    }
+    return ''
   }
+
+  #judge(principal: SpiffeId | null, head: Head, path: string): string {
+    if (this.#deny.some((rule) => matches(rule, principal, head, path)))
+      return `a rule denies ${say(principal, head)}`
+    if (this.#allow.some((rule) => matches(rule, principal, head, path))) return ''
+    return `no rule allows ${say(principal, head)}`
+  }
+}
+
+function say(principal: SpiffeId | null, head: Head): string {
+  return `${principal === null ? 'a caller without identity' : principal} ${head.method} ${head.path}`
 }
 
 function compile(rule: AuthorizeRule): CompiledRule {
@@ -51,13 +62,12 @@ function compile(rule: AuthorizeRule): CompiledRule {
   }
 }
 
-function matches(rule: CompiledRule, principal: SpiffeId | null, head: Head): boolean {
+function matches(rule: CompiledRule, principal: SpiffeId | null, head: Head, path: string): boolean {
   if (rule.principals !== null) {
     if (principal === null || !rule.principals.some((pattern) => pattern.matches(principal))) return false
   }
   if (rule.methods !== null && !rule.methods.has(head.method)) return false
   if (rule.paths === null) return true
-  const path = pathOf(head.path)
   return rule.paths.some((pattern) =>
     pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern,
   )

@@ -15,7 +15,7 @@ export interface AccessRecord {
   endpoint: string
   method: string
   authority: string
-  /** As received; its query is left out unless the log was told to keep it. */
+  /** As forwarded (normalised), or as received when it was refused; its query is left out unless the log was told to keep it. */
   path: string
   /** What the caller spoke: "http1" or "h2". */
   protocol: string

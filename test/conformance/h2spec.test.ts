@@ -30,8 +30,9 @@ const skip =
 const ROUNDS = Number(process.env['PILLION_H2SPEC_ROUNDS'] ?? 1)
 
 /**
- * Cases of h2spec 2.2.1, what `go install` gives, strict ones included. Version 2.6 has 147: one more, HEADERS on a
- * stream below one that PRIORITY named while it was idle, stands in rfc9113/section-5-1-streams.test.ts.
+ * Cases of h2spec 2.2.1, what `go install` gives, strict ones included. Later versions have a few more: HEADERS on a
+ * stream below one that PRIORITY named while it was idle, and HEADERS on a stream that is half-closed. Both stand in
+ * rfc9113/section-5-1-streams.test.ts.
  */
 const CASES = 146
 

@@ -96,6 +96,8 @@ export class NaiveDecoder {
     let value = this.#byte() & full
     if (value < full) return value
     for (let factor = 1; ; factor *= 128) {
+      // RFC 7541 §5.1 asks for a limit; 2^28 is above everything that means anything.
+      if (factor === 128 ** 4) throw new Error('an integer of too many bytes')
       const byte = this.#byte()
       value += (byte & 127) * factor
       if (byte < 128) return value

@@ -8,7 +8,9 @@ import { createServerSession, type ServerSessionOptions } from '../../proxy/down
 import { CallerContext } from '../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../proxy/exchange/cluster.ts'
 import { RouteTarget } from '../../proxy/exchange/route-target.ts'
+import { ServedHosts } from '../../proxy/exchange/served-hosts.ts'
 import type { Head } from '../../proxy/message/head.ts'
+import { STRICT_PATHS } from '../../proxy/message/path.ts'
 import type {
   ClientSession,
   ClientSessionOwner,
@@ -130,7 +132,7 @@ export class ProxyBench {
       null,
       { allowed: new Set(), idleMs: 0 },
     )
-    const caller: Caller = { address: '10.9.9.9', port: 1234, principal: null, tls: false }
+    const caller: Caller = { address: '10.9.9.9', port: 1234, principal: null, tls: false, serverName: '' }
     const match = { authority: null, path: null, prefix: null, grpc: null, methods: null, headers: [] }
     return new CallerContext(
       {
@@ -143,8 +145,14 @@ export class ProxyBench {
         listener: this.listener,
         unrouted: new RequestStats('inbound', '', ''),
         accessLog: { record: (record: AccessRecord) => this.records.push({ ...record }) } as never,
-        inbound: this.#options.inbound ?? true,
-        self: null,
+        paths: STRICT_PATHS,
+        hosts: new ServedHosts(null, false),
+        forwarding: {
+          inbound: this.#options.inbound ?? true,
+          self: null,
+          forwarded: { trust: 'mesh', trustedHops: 0, write: 'x-forwarded' },
+          via: null,
+        },
         refused: () => {},
       },
       caller,

@@ -83,7 +83,7 @@ export async function rawClient(port: number): Promise<RawPeer> {
 
 /** A server on a free port of loopback that hands out each connection as a peer, its settings sent. */
 export class RawServer {
-  readonly #server = createServer({ allowHalfOpen: true })
+  readonly #server = createServer({ allowHalfOpen: true, noDelay: true })
   readonly #peers: RawPeer[] = []
   readonly #waiting: RawPeer[] = []
   readonly #settings: Readonly<Record<number, number>> | null

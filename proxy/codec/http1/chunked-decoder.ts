@@ -208,10 +208,6 @@ export class ChunkedDecoder {
     // An octet less is taken where the end is found, so the section may hold bytes of the next message meanwhile.
     octets.copy(this.#section, before, at, at + take)
     this.#sectionLength = before + take
-    // A section that dribbles in is not scanned anew with every octet: once per line is enough.
-    const lf = octets.indexOf(LF, at)
-    const line = (lf >= 0 && lf < at + take) || this.#section[0] === CR
-    if (!line && this.#sectionLength <= limit) return at + take
     const length = section.scan(this.#section, 0, this.#sectionLength, this.#limits.fields)
     if (length === TOO_MANY_FIELDS) {
       return this.#fail(`a trailer section of ${section.detail}`, at, 'limits.fields')

@@ -222,17 +222,24 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   #complete(stream: Http1ClientStream): void {
     if (this.#stream !== stream) return
     this.#stream = null
-    stream.receiver = null
     const requestComplete = stream.out === OUT_DONE
-    // What is still given of the request is credited and thrown away.
-    stream.abandon()
     if (!requestComplete || !this.#persistent || this.#retired) {
       this.#close(reasons.upstreamClosed)
+      if (!requestComplete) this.#unwanted(stream)
       return
     }
+    stream.receiver = null
     this.#phase = IDLE
     this.forgetCredit()
     this.#owner.capacityChanged(this)
+  }
+
+  /** The response is complete, and the rest of the request goes nowhere: what waits of it is credited. */
+  #unwanted(stream: Http1ClientStream): void {
+    const receiver = stream.receiver
+    stream.abandon()
+    stream.kill()
+    receiver?.reset(reasons.upstreamClosed.with('its response was complete before the request'))
   }
 
   /** `stream` ended before anything was written for it. */

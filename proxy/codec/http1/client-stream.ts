@@ -99,6 +99,10 @@ export class Http1ClientStream extends OutgoingStream {
     if (this.out !== OUT_DEAD) this.connection.given(this, reason)
   }
 
+  stop(reason: Reason): void {
+    this.cancel(reason)
+  }
+
   credit(bytes: number): void {
     this.connection.creditedBy(this, bytes)
   }

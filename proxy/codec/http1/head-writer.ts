@@ -1,4 +1,5 @@
 import type { Added } from '../../message/added.ts'
+import { isAuthority } from '../../message/authority.ts'
 import type { Fields } from '../../message/fields.ts'
 import { type Head, TUNNEL_CONNECT } from '../../message/head.ts'
 import { REQUEST_ID_FIELD, REQUEST_ID_LENGTH, writeRequestId } from '../../message/request-id.ts'
@@ -32,7 +33,6 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const TARGET = /^[\x21\x22\x24-\x7e]+$/
-const AUTHORITY = /^[!$%&'()*+;=:[\]._~0-9A-Za-z-]*$/
 
 /** Fields that the codec writes itself, or that belong to the hop they came from (RFC 9110 §7.6.1). */
 const OWN = new Set([
@@ -147,7 +147,7 @@ function serialize(head: Head, shape: number): string {
     const target = head.tunnel === TUNNEL_CONNECT ? head.authority : head.path
     if (!METHOD.test(head.method)) fail('the method is no token')
     else if (!TARGET.test(target)) fail('the path is empty or holds a space, a control character or #')
-    else if (!AUTHORITY.test(head.authority)) fail('the authority is no host with an optional port')
+    else if (!isAuthority(head.authority)) fail('the authority is no host with an optional port')
     else headFailure = ''
     if (headFailure !== '') return ''
     text = `${head.method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n`

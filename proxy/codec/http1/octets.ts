@@ -6,8 +6,6 @@ export const TOKEN_LOWER = new Uint8Array(256)
 export const VALUE_OCTET = new Uint8Array(256)
 /** 1 for what may stand in a request target: printable ASCII without "#", which is never sent (RFC 9112 §3.2). */
 export const TARGET_OCTET = new Uint8Array(256)
-/** 1 for what may stand in a Host value: RFC 3986 §3.2 without user information and without the list comma. */
-export const HOST_OCTET = new Uint8Array(256)
 /** The value of each HEXDIG, -1 for every other octet. */
 export const HEX_VALUE = new Int8Array(256).fill(-1)
 
@@ -24,10 +22,6 @@ for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") {
 for (let octet = 0x20; octet < 0x100; octet++) if (octet !== 0x7f) VALUE_OCTET[octet] = 1
 VALUE_OCTET[HTAB] = 1
 for (let octet = 0x21; octet < 0x7f; octet++) if (octet !== 0x23) TARGET_OCTET[octet] = 1
-for (const char of "-._~%!$&'()*+;=:[]0123456789abcdefghijklmnopqrstuvwxyz") {
-  HOST_OCTET[char.charCodeAt(0)] = 1
-  HOST_OCTET[char.toUpperCase().charCodeAt(0)] = 1
-}
 for (let value = 0; value < 16; value++) {
   const digit = value.toString(16)
   HEX_VALUE[digit.charCodeAt(0)] = value

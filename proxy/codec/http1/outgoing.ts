@@ -55,6 +55,7 @@ export abstract class OutgoingStream implements MessageStream {
   abstract reset(reason: Reason): void
   abstract cancel(reason: Reason): void
   abstract credit(bytes: number): void
+  abstract stop(reason: Reason): void
   /** The outgoing message is complete. */
   protected abstract sent(): void
   /** The outgoing message contradicts its own head. */

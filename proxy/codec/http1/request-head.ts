@@ -1,3 +1,4 @@
+import { isAuthority, sameAuthority } from '../../message/authority.ts'
 import { Fields } from '../../message/fields.ts'
 import { Head, parseContentLength, TUNNEL_CONNECT } from '../../message/head.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
@@ -11,7 +12,7 @@ import {
   type Upgrade,
 } from './head-record.ts'
 import type { Http1Limits } from './limits.ts'
-import { CR, HOST_OCTET, LF, SP, TARGET_OCTET, TOKEN_LOWER } from './octets.ts'
+import { CR, LF, SP, TARGET_OCTET, TOKEN_LOWER } from './octets.ts'
 import { VERSION_NOT_SUPPORTED } from './reasons.ts'
 import { isWebSocketKey, requestedUpgrade, WEBSOCKET } from './upgrade.ts'
 
@@ -58,11 +59,11 @@ export class RequestHeadParser implements HeadParser {
     i++
     for (let k = 0; k < 7; k++, i++) {
       if (i === end) return this.#incomplete(from, to)
-      if (octets[i] !== VERSION[k]) return this.#badVersion(octets, i - k, end)
+      if (octets[i] !== VERSION[k]) return this.#badVersion(octets, i - k, end, from, to)
     }
     if (i + 2 >= end) return this.#incomplete(from, to)
     const minor = (octets[i] as number) - 0x30
-    if (minor !== 0 && minor !== 1) return this.#badVersion(octets, i - 7, end)
+    if (minor !== 0 && minor !== 1) return this.#badVersion(octets, i - 7, end, from, to)
     if (octets[i + 1] !== CR || octets[i + 2] !== LF)
       return this.#bad('the request line does not end in CRLF')
     i = section.scan(octets, i + 3, end, limits.fields)
@@ -84,17 +85,17 @@ export class RequestHeadParser implements HeadParser {
     if (section.hosts > 1) return this.#refuseBad('more than one Host field')
     if (section.hosts === 0 && !http10) return this.#refuseBad('no Host field')
     let authority = section.host ?? ''
-    if (!isHost(authority)) return this.#refuseBad('the Host field is not a host with an optional port')
+    if (!isAuthority(authority)) return this.#refuseBad('the Host field is not a host with an optional port')
     if (method === 'CONNECT') return this.#buildConnect(target, authority, http10)
     let path = target
     if (target.charCodeAt(0) !== 0x2f) {
       if (target !== '*') {
         const absolute = /^https?:\/\/([^/?]+)(.*)$/i.exec(target)
         const named = absolute === null ? '' : (absolute[1] as string)
-        if (named === '' || !isHost(named))
+        if (named === '' || !isAuthority(named))
           return this.#refuseBad('the request target is no path and no http URL')
         // RFC 9112 §3.2.2 lets the target win; where both decide, they have to agree.
-        if (section.hosts === 1 && named.toLowerCase() !== authority.toLowerCase()) {
+        if (section.hosts === 1 && !sameAuthority(named, authority)) {
           return this.#refuseBad('the Host field differs from the request target')
         }
         authority = named
@@ -156,9 +157,9 @@ export class RequestHeadParser implements HeadParser {
 
   /** RFC 9110 §9.3.6, RFC 9112 §3.2.3. */
   #buildConnect(target: string, authority: string, http10: boolean): boolean {
-    if (!isHost(target) || !/[^:]:[0-9]{1,5}$/.test(target))
+    if (!isAuthority(target) || !/[^:]:[0-9]{1,5}$/.test(target))
       return this.#refuseBad('the target of CONNECT is no host with a port')
-    if (section.hosts === 1 && authority.toLowerCase() !== target.toLowerCase())
+    if (section.hosts === 1 && !sameAuthority(authority, target))
       return this.#refuseBad('the Host field differs from the target of CONNECT')
     // What follows is no content: were it counted as such, two readers could see two different ends of it.
     if (section.contentLengths + section.transferEncodings > 0) return this.#refuseBad('CONNECT with content')
@@ -202,8 +203,10 @@ export class RequestHeadParser implements HeadParser {
     return this.#bad(`octet 0x${octet.toString(16).padStart(2, '0')} in the request target`)
   }
 
-  #badVersion(octets: Buffer, from: number, end: number): number {
-    const text = octets.toString('latin1', from, Math.min(end, from + 8))
+  #badVersion(octets: Buffer, at: number, end: number, from: number, to: number): number {
+    const text = octets.toString('latin1', at, Math.min(end, at + 8))
+    // What it is does not hang on the pieces it comes in.
+    if (at + text.length === end && /^HTTP\/\d\.?$/.test(text)) return this.#incomplete(from, to)
     if (/^HTTP\/\d\.\d$/.test(text)) return this.#fail(VERSION_NOT_SUPPORTED.with(text))
     return this.#bad('the request line does not end in HTTP/1.1 or HTTP/1.0')
   }
@@ -239,34 +242,4 @@ function dropExpect(): void {
     section.names.splice(at, 1)
     section.values.splice(at, 1)
   }
-}
-
-/** uri-host [ ":" port ] of RFC 9110 §7.2, or empty. */
-function isHost(text: string): boolean {
-  let colon = -1
-  let bracket = -1
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 0x7f || HOST_OCTET[code] === 0) return false
-    if (code === 0x3a) colon = i
-    else if (code === 0x5d) bracket = i
-    else if (code === 0x5b && i !== 0) return false
-  }
-  const ipLiteral = text.charCodeAt(0) === 0x5b
-  if (ipLiteral) {
-    if (bracket < 2) return false
-    if (colon < bracket) return bracket === text.length - 1
-    return colon === bracket + 1 && isPort(text, colon + 1)
-  }
-  if (bracket >= 0) return false
-  return colon < 0 || (colon > 0 && text.indexOf(':') === colon && isPort(text, colon + 1))
-}
-
-function isPort(text: string, from: number): boolean {
-  if (text.length - from > 5) return false
-  for (let i = from; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code < 0x30 || code > 0x39) return false
-  }
-  return true
 }

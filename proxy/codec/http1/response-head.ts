@@ -50,11 +50,9 @@ export class ResponseHeadParser implements HeadParser {
       i++
       while (i < end && VALUE_OCTET[octets[i] as number] === 1) i++
     }
-    if (i + 1 >= end) {
-      if (i < end && octets[i] !== CR) return this.#bad('a control octet in the status line')
-      return this.#incomplete(from, to)
-    }
-    if (octets[i] !== CR || octets[i + 1] !== LF) return this.#bad('the status line does not end in CRLF')
+    if (i < end && octets[i] !== CR) return this.#bad('the status line does not end in CRLF')
+    if (i + 1 >= end) return this.#incomplete(from, to)
+    if (octets[i + 1] !== LF) return this.#bad('the status line does not end in CRLF')
     i = section.scan(octets, i + 2, end, this.#limits.fields)
     if (i === INCOMPLETE) return this.#incomplete(from, to)
     if (i < 0) return this.#bad(section.detail, i === TOO_MANY_FIELDS ? 'limits.fields' : '')
@@ -77,6 +75,9 @@ export class ResponseHeadParser implements HeadParser {
       length = section.contentLengths === 1 ? parseContentLength(section.contentLength) : -2
       if (length < 0) return this.#refuse('Content-Length is not one decimal number')
       framing = length === 0 ? BODY_NONE : BODY_LENGTH
+      // RFC 9112 §6.3 says no body, the field says there is one: a hop that believes the field would read a part of the
+      // final response as that body.
+      if (status < 200 && length > 0) return this.#refuse(`Content-Length with status ${status}`)
       if (status < 200 || status === 204) {
         // RFC 9110 §8.6: must not be sent; it says nothing, so it goes no further.
         dropContentLength()

@@ -117,8 +117,11 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
       } else at = to
     }
     this.#consuming = false
-    // Part of a head that will never be complete needs no answer: nobody asked anything.
-    if (this.#inputEnded && this.#phase === HEAD && !(this.transport.congested && at < to)) this.#linger()
+    if (this.#inputEnded && !(this.transport.congested && at < to)) {
+      // Part of a head that will never be complete needs no answer: nobody asked anything.
+      if (this.#phase === HEAD) this.#linger()
+      else if (this.#phase === BODY) this.#callerGone('in the middle of its request')
+    }
     return at
   }
 
@@ -128,16 +131,13 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     this.#stream = stream
     this.#blankLine = false
     this.requests++
-    if (this.requests >= this.limits.requests) this.#lastRequest(stream)
+    if (this.requests >= this.limits.requests) {
+      stream.keepAlive = false
+      this.limitReached('http1.requests')
+    }
     this.#phase = bodiless ? WAIT : BODY
     if (!bodiless) this.body.begin(record.framing, record.head.contentLength)
     this.#options.acceptor.request(stream, record.head, bodiless && record.head.tunnel === '')
-  }
-
-  /** As many requests have come as the connection may bring. */
-  #lastRequest(stream: Http1ServerStream): void {
-    stream.keepAlive = false
-    this.limitReached('http1.requests')
   }
 
   #deliver(octets: Buffer): void {
@@ -222,8 +222,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   turnEnd(): void {
     this.#scheduled = false
     this.consumeKept()
-    if (this.#inputEnded && this.#phase === TUNNEL) return this.#tunnelEnded()
-    if (this.#inputEnded && this.#phase === HEAD && !this.#held) this.#linger()
+    // FIN stands behind what waited: it means now what it would have meant then.
+    if (this.#inputEnded) this.readEnd()
   }
 
   /** The exchange is over and so is the connection, after what was written has left. */
@@ -295,19 +295,23 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
 
   readEnd(): void {
     this.#inputEnded = true
-    const sending = this.#phase === BODY
-    if (this.#phase === TUNNEL && this.kept === 0) return this.#tunnelEnded()
-    if (sending || (this.#phase === WAIT && this.#options.halfClose === false)) {
-      const stream = this.#stream as Http1ServerStream
-      const answered = stream.out === OUT_DONE
-      const receiver = stream.receiver
-      stream.kill()
-      this.#stream = null
-      if (answered) this.#linger()
-      else this.#abort(stream)
-      const where = sending ? 'in the middle of its request' : 'before the response was complete'
-      receiver?.reset(reasons.downstreamClosed.with(where))
+    if (this.#phase === TUNNEL && this.kept === 0) this.#tunnelEnded()
+    else if (this.#phase === BODY) this.#callerGone('in the middle of its request')
+    else if (this.#phase === WAIT) {
+      if (this.#options.halfClose === false) this.#callerGone('before the response was complete')
     } else if (this.#phase === HEAD && !this.#scheduled && !this.#held) this.#linger()
+  }
+
+  /** Ends the exchange under way: its caller will not send the rest, or not read the answer. */
+  #callerGone(where: string): void {
+    const stream = this.#stream as Http1ServerStream
+    const answered = stream.out === OUT_DONE
+    const receiver = stream.receiver
+    stream.kill()
+    this.#stream = null
+    if (answered) this.#linger()
+    else this.#abort(stream)
+    receiver?.reset(reasons.downstreamClosed.with(where))
   }
 
   drained(): void {

@@ -124,6 +124,10 @@ export class Http1ServerStream extends OutgoingStream {
     if (this.out !== OUT_DEAD) this.connection.given(this, reason)
   }
 
+  stop(): void {
+    // The connection itself looks how much of the rest it reads once the response has left.
+  }
+
   credit(bytes: number): void {
     // Behind its response the rest of a request is counted another way.
     if (this.out < OUT_DONE || this.tunnel) this.connection.credited(bytes)

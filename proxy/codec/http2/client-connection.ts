@@ -6,6 +6,7 @@ import type { Transport } from '../transport.ts'
 import { Http2Connection } from './connection.ts'
 import {
   ERROR_NAMES,
+  LAST_STREAM_ID,
   MAX_WINDOW,
   NO_ERROR,
   PREFACE,
@@ -23,9 +24,6 @@ export interface Http2ClientOptions extends Http2Options {
   /** Most streams that we open at a time, whatever more the peer allows. */
   readonly maxStreams: number
 }
-
-/** Stream ids end at 2^31-1; a connection is retired well before. */
-const LAST_STREAM_ID = MAX_WINDOW - 2_000_000
 
 /** Interim (1xx) responses before a final one. */
 const MAX_INTERIMS = 32

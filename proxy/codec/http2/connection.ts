@@ -46,12 +46,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
     this.own = new OwnSettings(options)
-    this.decoder = new HeadDecoder(
-      this.own.headerTableSize,
-      options.maxHeadBytes,
-      options.maxFields,
-      options.maxTrailerBytes,
-    )
+    const { maxHeadBytes, maxFields, maxTrailerBytes } = options
+    this.decoder = new HeadDecoder(this.own.headerTableSize, maxHeadBytes, maxFields, maxTrailerBytes)
     this.reader = new FrameReader(this)
     this.#block = new HeaderBlock(options.maxHeadBytes * 2)
   }
@@ -136,8 +132,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       this.glitch(1)
       if (this.failure !== null) return
     }
-    if (stream.receiver !== null) stream.receiver.data(chunk, from, to, end)
-    else stream.credit(bytes)
+    if (stream.receiver === null) stream.credit(bytes)
+    else if (bytes > 0 || end) stream.receiver.data(chunk, from, to, end)
     if (end && stream.state === CLOSED) this.forget(stream)
   }
 
@@ -278,8 +274,10 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     // Priorities themselves are not acted upon (RFC 9113 §5.3.2).
     if (code === NO_ERROR) return this.glitch(0.2)
     const stream = this.streams.get(id)
-    if (stream === undefined) this.frameError(code, problem)
-    else this.streamError(stream, code, problem)
+    if (stream !== undefined) this.streamError(stream, code, problem)
+    // An idle stream cannot be reset.
+    else if (this.isIdle(id)) this.frameError(code, problem)
+    else if (!this.mayHaveCrossed(id)) this.resetClosed(id, code)
   }
 
   #rstStream(id: number, chunk: Buffer, from: number, to: number): void {

@@ -71,5 +71,8 @@ export const DEFAULT_FRAME_SIZE = 16384
 /** The dynamic table that every connection starts with (RFC 9113 §6.5.2), in bytes. */
 export const DEFAULT_TABLE_SIZE = 4096
 
+/** Stream ids end at 2^31-1 (RFC 9113 §5.1.1); a connection that has come this far takes no new streams. */
+export const LAST_STREAM_ID = MAX_WINDOW - 2_000_000
+
 /** What a client's connection starts with (RFC 9113 §3.4). */
 export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')

@@ -1,3 +1,4 @@
+import { isAuthority, sameAuthority } from '../../message/authority.ts'
 import { Fields, NO_FIELDS } from '../../message/fields.ts'
 import { Head, isGrpcContentType, parseContentLength, TUNNEL_CONNECT } from '../../message/head.ts'
 import { allowedInTrailers } from '../../message/trailer-fields.ts'
@@ -153,7 +154,7 @@ export class HeadBuilder implements FieldSink {
       else if (this.#length >= 0) this.malformed = 'content-length appears twice'
       this.#length = length
     } else if (kind === HOST) {
-      if (this.#host !== null && this.#host !== value) this.malformed = 'several hosts'
+      if (this.#host !== null) this.malformed = 'host appears twice'
       this.#host = value
       // It becomes the authority and is written anew where it is needed.
       return this.#shape !== REQUEST
@@ -202,8 +203,7 @@ export class HeadBuilder implements FieldSink {
     if (!isToken(this.#method)) this.malformed = ':method is not a token'
     if (this.#host !== null) {
       if ((this.#seen & (1 << AUTHORITY)) === 0) this.#authority = this.#host
-      else if (this.#host.toLowerCase() !== this.#authority.toLowerCase())
-        this.malformed = 'host differs from :authority'
+      else if (!sameAuthority(this.#host, this.#authority)) this.malformed = 'host differs from :authority'
     }
     const extended = (this.#seen & (1 << PROTOCOL)) !== 0
     if (this.#method === 'CONNECT') {
@@ -222,7 +222,7 @@ export class HeadBuilder implements FieldSink {
     else if (!isScheme(this.#scheme)) this.malformed = ':scheme is none'
     else if (this.#path === '') this.malformed = 'no :path'
     else if (!isRequestPath(this.#path, this.#method)) this.malformed = ':path is not an absolute path'
-    else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
+    else if (!isAuthority(this.#authority)) this.malformed = ':authority is no host with an optional port'
   }
 
   /** RFC 9113 §8.5. */
@@ -230,7 +230,7 @@ export class HeadBuilder implements FieldSink {
     if (this.#scheme !== '' || this.#path !== '') this.malformed = 'CONNECT with :scheme or :path'
     else if (!/:[0-9]{1,5}$/.test(this.#authority))
       this.malformed = 'CONNECT without a host and port in :authority'
-    else if (!isAuthority(this.#authority)) this.malformed = ':authority holds a character that no host has'
+    else if (!isAuthority(this.#authority)) this.malformed = ':authority is no host with an optional port'
   }
 }
 
@@ -249,16 +249,6 @@ function isRequestPath(path: string, method: string): boolean {
   for (let i = 1; i < path.length; i++) {
     const c = path.charCodeAt(i)
     if (c <= 0x20 || c >= 0x7f || c === 0x23) return false
-  }
-  return true
-}
-
-/** No white space, control characters, user info, path or query (RFC 9113 §8.3.1). */
-function isAuthority(authority: string): boolean {
-  for (let i = 0; i < authority.length; i++) {
-    const c = authority.charCodeAt(i)
-    if (c <= 0x20 || c >= 0x7f || c === 0x40 || c === 0x2f || c === 0x3f || c === 0x23 || c === 0x5c)
-      return false
   }
   return true
 }

@@ -7,6 +7,7 @@ import { Http2Connection } from './connection.ts'
 import {
   ENHANCE_YOUR_CALM,
   ERROR_NAMES,
+  LAST_STREAM_ID,
   MAX_WINDOW,
   NO_ERROR,
   PREFACE,
@@ -49,8 +50,11 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
   // The last streams that were passed over lie between these two.
   #gapFrom = 0
   #gapTo = 0
-  #draining = false
+  // Why we go away, "" while we do not.
+  #leaving = ''
+  // The last stream that we have said we would process, and whether that was the final word.
   #lastOffered = MAX_WINDOW
+  #final = false
 
   /** `transport` is fresh: no byte of the client's preface has been read from it. */
   constructor(
@@ -122,6 +126,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       this.#gapTo = id
     }
     this.#last = id
+    if (id > LAST_STREAM_ID) this.#goAway('stream identifiers are running out')
     if (id > this.#lastOffered) return
     if (this.streams.size >= this.#maxStreams) {
       this.limitReached('limits.streams')
@@ -181,26 +186,26 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
    * seen it, the final one.
    */
   drain(): void {
-    if (this.#draining || this.failure !== null) return
-    this.#draining = true
-    writeGoaway(this.transport, MAX_WINDOW, NO_ERROR, reasons.draining.sentence)
+    this.#goAway(reasons.draining.sentence)
+  }
+
+  #goAway(why: string): void {
+    if (this.#leaving !== '' || this.failure !== null) return
+    this.#leaving = why
+    writeGoaway(this.transport, MAX_WINDOW, NO_ERROR, why)
     writePing(this.transport)
   }
 
   protected pingAcknowledged(): void {
-    if (!this.#draining || this.#lastOffered !== MAX_WINDOW) return
+    if (this.#leaving === '' || this.#final) return
+    this.#final = true
     this.#lastOffered = this.#last
-    writeGoaway(this.transport, this.#last, NO_ERROR, reasons.draining.sentence)
+    writeGoaway(this.transport, this.#last, NO_ERROR, this.#leaving)
     this.streamsEnded()
   }
 
   protected streamsEnded(): void {
-    if (
-      this.#draining &&
-      this.#lastOffered !== MAX_WINDOW &&
-      this.streams.size === 0 &&
-      this.failure === null
-    ) {
+    if (this.#final && this.streams.size === 0 && this.failure === null) {
       this.failure = reasons.draining
       this.stopReading()
       this.finish()

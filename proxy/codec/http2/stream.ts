@@ -46,6 +46,8 @@ export class Http2Stream implements MessageStream {
   waiting: BodyQueue | null = null
   waitingEnd = false
   waitingTrailers: Fields | null = null
+  /** Resets the stream behind the end of what it sends; null: it goes on. */
+  stopped: Reason | null = null
   /** Next stream in the connection's list of those that wait for the connection. */
   nextReady: Http2Stream | null = null
   previousReady: Http2Stream | null = null
@@ -173,6 +175,7 @@ export class Http2Stream implements MessageStream {
   #ended(): void {
     this.state = sentEnd(this.state)
     if (this.state === CLOSED) this.connection.forget(this)
+    else if (this.stopped !== null) this.cancel(this.stopped)
   }
 
   // What comes in: MessageSource.
@@ -204,17 +207,19 @@ export class Http2Stream implements MessageStream {
     this.release()
   }
 
+  stop(reason: Reason): void {
+    if (maySend(this.state)) this.stopped = reason
+    else this.cancel(reason)
+  }
+
   /** Ends the stream here: frees what it holds and gives the connection's window back. */
   release(): void {
-    const dropped = this.waiting === null ? 0 : this.waiting.length
-    const source = this.source
     this.state = CLOSED
     this.receiver = null
     this.source = null
     this.waiting = null
     this.waitingTrailers = null
     if (this.ready) this.connection.notReady(this)
-    if (dropped > 0 && source !== null) source.credit(dropped)
     if (this.uncredited > 0) {
       this.connection.credit(this.uncredited)
       this.uncredited = 0

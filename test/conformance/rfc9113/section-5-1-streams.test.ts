@@ -6,9 +6,12 @@ import {
   END_STREAM,
   type Frame,
   GET,
+  goaway,
   headers,
   OK,
   POST,
+  ping,
+  pingAck,
   priority,
   raw,
   rstStream,
@@ -49,6 +52,9 @@ const BOTH_ROLES: readonly Row[] = [
   ['PUSH_PROMISE', raw(PUSH_PROMISE, 4, 1, '\0\0\0\x02\x82'), ...STATES.map(() => protocolError)],
 ]
 
+const frameSize = streamError('FRAME_SIZE_ERROR')
+const wrongPriority: Row = ['PRIORITY of 4 bytes', raw(2, 0, 1, 'abcd'), connectionError('FRAME_SIZE_ERROR'), frameSize, frameSize, frameSize, frameSize, frameSize, fine, frameSize] // biome-ignore format: one table
+
 const trailers = headers(1, { 'x-a': 'b' }, END_STREAM)
 const SERVER: readonly Row[] = [
   ['DATA', data(1, 'x'), protocolError, fine, fine, streamClosed, fine, streamClosed, fine, streamClosed],
@@ -78,7 +84,7 @@ function matrix(rows: readonly Row[], role?: Role): Case[] {
 }
 
 section('RFC 9113 §5.1: which frames a stream may get in which state', [
-  ...matrix(BOTH_ROLES),
+  ...matrix([...BOTH_ROLES, wrongPriority]),
   ...matrix(SERVER, 'server'),
   ...matrix(CLIENT, 'client'),
 ])
@@ -189,6 +195,22 @@ section('RFC 9113 §5.1.1: stream identifiers', [
     also: (t, { begun }) => t.equal(begun, 2),
   },
 ])
+
+t.test('RFC 9113 §5.1.1: identifiers run out', async (t) => {
+  const last = 2 ** 31 - 1
+  const bench = new ServerBench()
+  bench.send(headers(last - 2_000_000, GET, END_STREAM))
+  bench.expect()
+  bench.send(headers(last - 1_999_998, GET, END_STREAM))
+  t.equal(bench.accepted.length, 2, 'served')
+  bench.expect(goaway(last, 'NO_ERROR', 'stream identifiers are running out'), ping('\0'.repeat(8)))
+  bench.send(headers(last, GET, END_STREAM), pingAck('\0'.repeat(8)))
+  bench.expect(goaway(last, 'NO_ERROR', 'stream identifiers are running out'))
+  t.equal(bench.accepted.length, 3, 'the very last there is, too')
+  t.equal(bench.transport.closing, false)
+  for (const { stream } of bench.accepted) stream.head(Head.response(200), null, true)
+  t.equal(bench.transport.closing, true, 'closed with the last answer')
+})
 
 t.test('RFC 9113 §5.1.2: what counts for SETTINGS_MAX_CONCURRENT_STREAMS', async (t) => {
   const bench = new ServerBench({ maxStreams: 2 })

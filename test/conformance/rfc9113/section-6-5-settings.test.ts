@@ -450,6 +450,29 @@ t.test('RFC 7541 §4.2: our decoder holds the peer to the table size that it has
   }
 })
 
+t.test(
+  'RFC 9113 §6.5.3: a head above MAX_HEADER_LIST_SIZE is answered the same before its acknowledgement',
+  async (t) => {
+    // The setting is advice (§6.5.2), and 431 or a stream error leave the connection alone.
+    const large = { name: 'x-a', value: 'v'.repeat(1000) }
+    const block = (fields: { name: string; value: string }[]) => new NaiveEncoder().encode([...fields, large])
+    for (const acknowledged of [false, true]) {
+      const server = unacknowledged('server', { maxHeadBytes: 1000 })
+      if (acknowledged) server.bench.send(settingsAck())
+      server.block(block)
+      t.match(server.bench.take(), [
+        { type: 'HEADERS', stream: 1, fields: [[':status', '431']], end: true },
+        rstStream(1, 'NO_ERROR'),
+      ])
+      const client = unacknowledged('client', { maxHeadBytes: 1000 })
+      if (acknowledged) client.bench.send(settingsAck())
+      client.block(block)
+      t.match(client.bench.take().slice(-1), [rstStream(1, 'PROTOCOL_ERROR')])
+      for (const { bench } of [server, client]) t.equal(bench.transport.closing, false)
+    }
+  },
+)
+
 t.test('RFC 9113 §6.9.2, §6.5.3: a stream window below 65,535 holds once it is acknowledged', async (t) => {
   const options = { streamWindow: 1000, maxStreamWindow: 1000 }
   for (const role of ['server', 'client'] as const) {

@@ -4,15 +4,18 @@ import { Head } from '../../../proxy/message/head.ts'
 import {
   data,
   END_STREAM,
+  GET,
   goaway,
   headers,
   OK,
+  POST as POST_FIELDS,
   ping,
   pingAck,
+  raw,
   rstStream,
   windowUpdate,
 } from '../../support/frames.ts'
-import { ClientBench } from '../../support/http2-bench.ts'
+import { ClientBench, ServerBench } from '../../support/http2-bench.ts'
 import type { Received } from '../../support/recorded.ts'
 
 const POST = Head.request('POST', 'http', 'a.test', '/')
@@ -139,5 +142,28 @@ t.test(
     const { bench, responses } = withFour()
     bench.send(rstStream(7, 'REFUSED_STREAM'), goaway(5, 'NO_ERROR'), rstStream(5, 'REFUSED_STREAM'))
     t.strictSame(fates(responses), ['open', 'open', 'safe', 'safe'])
+  },
+)
+
+t.test(
+  'RFC 9113 §6.8, §4.3: header blocks of streams that our own GOAWAY left out are decoded, not served',
+  async (t) => {
+    const bench = new ServerBench()
+    bench.send(headers(1, POST_FIELDS))
+    bench.connection.drain()
+    bench.send(pingAck('\0'.repeat(8)))
+    bench.take()
+    const inserted = bench.coder.encoder.encode(
+      [...GET, ['x-a', 'b'] as const].map(([name, value]) => ({ name, value })),
+      ({ name }) => (name === 'x-a' ? 'incremental' : 'without'),
+    )
+    bench.send(raw(1, 5, 3, inserted))
+    bench.expect()
+    const trailers = bench.coder.encoder.encode([{ name: 'x-a', value: 'b' }], () => 'indexed')
+    bench.send(raw(1, 5, 1, trailers))
+    t.equal(bench.accepted[0]?.fields?.get('x-a'), 'b', 'what they added to the table can be referred to')
+    t.equal(bench.accepted.length, 1)
+    bench.send(raw(1, 5, 5, '\xff\xff'))
+    bench.expect(goaway(1, 'COMPRESSION_ERROR'))
   },
 )

@@ -1,4 +1,4 @@
-import type { AuthorizeRule, MatchConfig, RetryConfig } from '../../../config/types.ts'
+import type { AuthorizeRule, ForwardedConfig, MatchConfig, RetryConfig } from '../../../config/types.ts'
 import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
@@ -7,11 +7,13 @@ import type { Caller } from '../../../proxy/downstream/caller.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../../proxy/exchange/cluster.ts'
 import { RouteTarget } from '../../../proxy/exchange/route-target.ts'
+import { ServedHosts } from '../../../proxy/exchange/served-hosts.ts'
 import type { Added } from '../../../proxy/message/added.ts'
 import type { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
+import { type PathRules, STRICT_PATHS } from '../../../proxy/message/path.ts'
 import type { Reason } from '../../../proxy/message/reason.ts'
-import type { ClientSession } from '../../../proxy/message/session.ts'
+import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../../proxy/message/stream.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
 import { RetryPolicy } from '../../../proxy/policy/retry.ts'
@@ -45,6 +47,7 @@ export class FakeStream implements MessageStream {
   /** Bytes that came on it and were passed on. */
   credited = 0
   readonly cancels: Reason[] = []
+  readonly stops: Reason[] = []
   /** Passes bytes on at once, as a connection with window does. */
   crediting = true
 
@@ -70,6 +73,10 @@ export class FakeStream implements MessageStream {
 
   reset(reason: Reason): void {
     this.cancel(reason)
+  }
+
+  stop(reason: Reason): void {
+    this.stops.push(reason)
   }
 
   credit(bytes: number): void {
@@ -146,6 +153,13 @@ export interface BenchOptions {
   readonly authorize?: readonly AuthorizeRule[]
   readonly caller?: Partial<Caller>
   readonly inbound?: boolean
+  /** What the caller speaks, HTTP/2 by default. */
+  readonly protocol?: Protocol
+  readonly paths?: PathRules
+  readonly hosts?: readonly string[]
+  readonly matchServerName?: boolean
+  readonly forwarded?: Partial<ForwardedConfig>
+  readonly via?: string
   readonly maxRequests?: number
   readonly retryBudget?: number
   readonly maxUriBytes?: number
@@ -218,12 +232,18 @@ export class ExchangeBench {
         listener: this.listener,
         unrouted: this.unrouted,
         accessLog: { record: (record: AccessRecord) => this.records.push({ ...record }) } as never,
-        inbound: options.inbound ?? false,
-        self: null,
+        paths: options.paths ?? STRICT_PATHS,
+        hosts: new ServedHosts(options.hosts ?? null, options.matchServerName ?? false),
+        forwarding: {
+          inbound: options.inbound ?? false,
+          self: null,
+          forwarded: { trust: 'mesh', trustedHops: 0, write: 'x-forwarded', ...options.forwarded },
+          via: options.via ?? null,
+        },
         refused: (_caller, reason) => this.refused.push(reason),
       },
-      { address: '127.0.0.1', principal: null, ...options.caller } as Caller,
-      'h2',
+      { address: '127.0.0.1', principal: null, tls: false, serverName: '', ...options.caller } as Caller,
+      options.protocol ?? 'h2',
     )
   }
 

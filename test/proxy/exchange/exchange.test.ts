@@ -127,11 +127,13 @@ t.test(
     const [up] = bench.upstream as [FakeStream]
     up.receiver?.head(OK, null, true)
     up.receiver?.reset(reasons.upstreamReset.withHttp2(0, 'NO_ERROR'))
-    t.strictSame(down.cancels, [])
     down.receive('x'.repeat(60_000))
+    t.strictSame(down.stops, [])
     t.equal(down.credited, 60_000)
     down.receive('x'.repeat(60_000))
-    t.match(down.cancels, [{ http2: 0 }])
+    t.match(down.stops, [{ http2: 0 }])
+    t.equal(down.credited, 60_000)
+    t.strictSame(down.cancels, [])
     t.equal(bench.records.length, 1)
   },
 )
@@ -184,6 +186,19 @@ t.test('a gRPC call whose endpoint dies within the response gets its status', as
   t.match(bench.records, [{ code: 200, grpcStatus: 14 }])
   down.receive('more')
   t.equal(down.credited, 11)
+})
+
+t.test('over HTTP/1 it is cut off like any other: a status in trailers might not arrive', async (t) => {
+  const bench = new ExchangeBench({ protocol: 'http1' })
+  const down = bench.request(GRPC)
+  const [up] = bench.upstream as [FakeStream]
+  up.receiver?.head(OK, null, false)
+  up.receive('abc')
+  up.receiver?.reset(reasons.upstreamClosed)
+  t.equal(down.fields, null)
+  t.match(down.cancels, [{ code: 'upstream-closed' }])
+  t.match(bench.records, [{ code: 200, grpcStatus: 14 }])
+  t.strictSame(bench.held, NOTHING_HELD)
 })
 
 t.test('gRPC status is recorded from head or trailers', async (t) => {
@@ -289,7 +304,10 @@ t.test('the body of a request that was answered is read to its end, within bound
   down.receive('x'.repeat(1000))
   t.equal(down.credited, 1000)
   down.receive('x'.repeat(70_000))
-  t.match(down.cancels, [{ http2: 0 }])
+  t.match(down.stops, [{ http2: 0 }])
+  t.equal(down.credited, 1000, 'the window closes')
+  down.receive('x'.repeat(10), true)
+  t.equal(down.credited, 71_010, 'unless it ends after all')
 })
 
 t.test('a refused caller is told of once per request', async (t) => {

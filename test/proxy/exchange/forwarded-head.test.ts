@@ -1,24 +1,39 @@
 import t from 'tap'
 import { parseSpiffeId } from '../../../certs/spiffe-id.ts'
-import { type Forwarding, forwardedHead } from '../../../proxy/exchange/forwarded-head.ts'
+import type { ForwardedConfig } from '../../../config/types.ts'
+import { forwardedHead } from '../../../proxy/exchange/forwarded-head.ts'
+import { Forwarding } from '../../../proxy/exchange/forwarding.ts'
 import { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 
 const WEB = parseSpiffeId('spiffe://mesh.local/ns/default/sa/web')
 const SELF = 'spiffe://mesh.local/ns/default/sa/shop'
 
-function forwarding(parts: {
-  principal?: typeof WEB | null
-  trusted?: boolean
-  inbound?: boolean
-}): Forwarding {
-  return {
-    caller: { address: '10.0.0.9', port: 1234, principal: parts.principal ?? null, tls: true },
-    self: SELF,
-    trusted: parts.trusted ?? false,
-    inbound: parts.inbound ?? true,
-  }
+interface Parts {
+  readonly principal?: typeof WEB | null
+  readonly inbound?: boolean
+  readonly tls?: boolean
+  readonly address?: string
+  readonly via?: string
+  readonly protocol?: 'http1' | 'h2'
+  readonly forwarded?: Partial<ForwardedConfig>
 }
+
+function forwarding(parts: Parts = {}): Forwarding {
+  const { principal = null, tls = true, address = '10.0.0.9' } = parts
+  return new Forwarding(
+    {
+      self: SELF,
+      inbound: parts.inbound ?? true,
+      forwarded: { trust: 'mesh', trustedHops: 0, write: 'x-forwarded', ...parts.forwarded },
+      via: parts.via ?? null,
+    },
+    { address, port: 1234, principal, tls, serverName: '' },
+    parts.protocol ?? 'h2',
+  )
+}
+
+const BELIEVED = { forwarded: { trust: 'always' } } as const
 
 function forward(fields: Fields, how: Forwarding): Record<string, string | null> {
   const head = forwardedHead(Head.request('GET', 'https', 'shop', '/a?b', fields), 'http', how)
@@ -34,7 +49,7 @@ const CLAIMS = Fields.of({
 })
 
 t.test('what a caller that is not trusted says of earlier hops is dropped', async (t) => {
-  t.strictSame(forward(CLAIMS, forwarding({})), {
+  t.strictSame(forward(CLAIMS, forwarding()), {
     'x-own': 'kept',
     'x-forwarded-for': '10.0.0.9',
     'x-forwarded-proto': 'https',
@@ -42,7 +57,7 @@ t.test('what a caller that is not trusted says of earlier hops is dropped', asyn
 })
 
 t.test('a mesh peer is believed, and named by its certificate', async (t) => {
-  t.strictSame(forward(CLAIMS, forwarding({ principal: WEB, trusted: true })), {
+  t.strictSame(forward(CLAIMS, forwarding({ principal: WEB })), {
     'x-own': 'kept',
     'x-forwarded-for': '1.2.3.4, 10.0.0.9',
     'x-forwarded-proto': 'http',
@@ -51,40 +66,49 @@ t.test('a mesh peer is believed, and named by its certificate', async (t) => {
 })
 
 t.test('no identity is claimed on the way out', async (t) => {
-  const fields = forward(CLAIMS, forwarding({ trusted: true, inbound: false }))
+  const fields = forward(CLAIMS, forwarding({ principal: WEB, inbound: false }))
   t.equal(fields['x-forwarded-client-cert'], undefined)
 })
 
 t.test('several fields of one hop list are joined', async (t) => {
   const fields = new Fields(['x-forwarded-for', 'x-forwarded-for'], ['1.1.1.1', '2.2.2.2'])
-  t.equal(forward(fields, forwarding({ trusted: true }))['x-forwarded-for'], '1.1.1.1, 2.2.2.2, 10.0.0.9')
+  t.equal(forward(fields, forwarding(BELIEVED))['x-forwarded-for'], '1.1.1.1, 2.2.2.2, 10.0.0.9')
 })
 
 t.test('the rest of the head stays as it is, its scheme is the upstream’s', async (t) => {
   const fields = new Fields(['content-length', 'x-secret'], ['5', 'a'], ['x-secret'])
   const head = Head.request('POST', 'https', 'shop', '/a?b', fields)
-  const forwarded = forwardedHead(head, 'http', forwarding({}))
+  const forwarded = forwardedHead(head, 'http', forwarding())
   t.match(forwarded, { method: 'POST', scheme: 'http', authority: 'shop', path: '/a?b', contentLength: 5 })
   t.strictSame(forwarded.fields.sensitive, ['x-secret'])
 })
 
-t.test('what earlier hops say is believed of mesh peers and of the application only', (t) => {
-  const names = ['x-forwarded-host', 'forwarded', 'x-real-ip', 'x-forwarded-port', 'x-other']
-  const fields = new Fields(
-    names,
-    names.map((name) => `said by ${name}`),
-  )
-  const believed = forward(fields, forwarding({ trusted: true }))
-  for (const name of names) t.equal(believed[name], `said by ${name}`)
-  const doubted = forward(fields, forwarding({ trusted: false }))
-  for (const name of names.slice(0, -1)) t.equal(doubted[name], undefined, name)
-  t.equal(doubted['x-other'], 'said by x-other')
-  t.end()
+t.test('what earlier hops say is believed of mesh peers and of the application only', async (t) => {
+  const said = {
+    'x-forwarded-host': 'shop.example',
+    'x-real-ip': '1.2.3.4',
+    'x-forwarded-port': '8443',
+    'x-forwarded-prefix': '/shop',
+  }
+  const fields = Fields.of({ ...said, 'x-other': 'kept' })
+  t.match(forward(fields, forwarding(BELIEVED)), { ...said, 'x-other': 'kept' })
+  const doubted = forward(fields, forwarding())
+  for (const name of Object.keys(said)) t.equal(doubted[name], undefined, name)
+  t.equal(doubted['x-other'], 'kept')
+})
+
+t.test('Via is kept, and extended by the version a request came in', async (t) => {
+  const fields = new Fields(['via', 'x-a', 'via'], ['1.0 fred, 1.1 edge (a, b)', 'b', '2.0 web'])
+  const via = (parts: Parts, said = fields) => forward(said, forwarding(parts))['via']
+  t.equal(via({ via: 'pillion' }), '1.0 fred, 1.1 edge (a, b), 2.0 web, 2.0 pillion')
+  t.equal(via({ via: 'edge-1', protocol: 'http1' }), '1.0 fred, 1.1 edge (a, b), 2.0 web, 1.1 edge-1')
+  t.equal(via({ via: 'pillion' }, new Fields([], [])), '2.0 pillion')
+  t.equal(via({}), '1.0 fred, 1.1 edge (a, b), 2.0 web', 'off: as it came')
+  t.equal(via({}, new Fields([], [])), undefined)
 })
 
 t.test('whether the hop was encrypted is what it was, not what the caller calls its scheme', async (t) => {
-  const plain = forwarding({})
-  const how = { ...plain, caller: { ...plain.caller, tls: false } }
+  const how = forwarding({ tls: false })
   for (const scheme of ['https', 'made-up']) {
     const head = forwardedHead(Head.request('GET', scheme, 'shop', '/'), 'http', how)
     t.equal(head.fields.joined('x-forwarded-proto'), 'http')
@@ -92,10 +116,17 @@ t.test('whether the hop was encrypted is what it was, not what the caller calls 
 })
 
 t.test('names that CGI-like servers read as ours are treated as ours', async (t) => {
-  const names = ['x_forwarded_client_cert', 'X-Forwarded_Client-Cert'.toLowerCase(), 'x_pillion_reason']
-  const fields = new Fields([...names, 'x_forwarded_for', 'my_own'], ['1', '2', '3', '4', '5'])
-  const believed = forward(fields, forwarding({ trusted: true }))
-  for (const name of names) t.equal(believed[name], undefined, name)
-  t.equal(believed['my_own'], '5')
-  t.equal(forward(fields, forwarding({}))['x_forwarded_for'], undefined)
+  const ours = ['x_forwarded_client_cert', 'x-forwarded_client-cert', 'x_pillion_reason']
+  const written = ['x_forwarded_for', 'x-forwarded_proto', 'x_forwarded-host', 'x_forwarded_port']
+  const names = [...ours, ...written, 'x_real_ip', 'x_forwarded_prefix', 'my_own', 'x_own', 'forward_ed']
+  const fields = new Fields(
+    names,
+    names.map((name) => `said by ${name}`),
+  )
+  const believed = forward(fields, forwarding(BELIEVED))
+  for (const name of [...ours, ...written]) t.equal(believed[name], undefined, name)
+  for (const name of names.slice(-5)) t.equal(believed[name], `said by ${name}`)
+  const doubted = forward(fields, forwarding())
+  for (const name of names.slice(0, -3)) t.equal(doubted[name], undefined, name)
+  for (const name of names.slice(-3)) t.equal(doubted[name], `said by ${name}`)
 })

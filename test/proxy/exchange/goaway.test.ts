@@ -54,13 +54,17 @@ class GoingAway {
       waiting.push(frame.stream)
       seen += 1
       if (seen === EVERY) last = this.#goAway(peer, frame.stream)
-      // Answers come late and in any order, so that there are always some under way.
-      while (waiting.length > (seen >= EVERY ? 0 : 20)) {
-        const [id = 0] = waiting.splice(Math.floor(this.#random.next() * waiting.length), 1)
-        peer.send(headers(id, OK, END_STREAM))
-      }
-      if (seen >= EVERY && this.#manner.endsWith('last answer')) peer.socket.end()
+      // Answers come a turn later and in any order, so that there are always some under way.
+      if (waiting.length === 1) setImmediate(() => this.#answer(peer, waiting, seen >= EVERY))
     }
+  }
+
+  #answer(peer: RawPeer, waiting: number[], gone: boolean): void {
+    while (waiting.length > 0) {
+      const [id = 0] = waiting.splice(Math.floor(this.#random.next() * waiting.length), 1)
+      peer.send(headers(id, OK, END_STREAM))
+    }
+    if (gone && this.#manner.endsWith('last answer')) peer.socket.end()
   }
 
   /** Returns the last stream that is processed. */

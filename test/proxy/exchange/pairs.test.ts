@@ -53,8 +53,10 @@ forEachPair('Expect: 100-continue refused: the body is never asked for', async (
   accepted?.stream.head(response(403, { 'content-length': '2' }), null, false)
   if (accepted !== undefined) text(accepted.stream, 'no', true)
   await settle()
-  t.strictSame(got.events, ['head 403', 'end'])
+  // Over HTTP/1.1 the connection closes behind it, since the body that nobody asked for may come or not.
+  t.strictSame(got.events.slice(0, 2), ['head 403', 'end'])
   t.equal(got.body, 'no')
+  t.equal(bench.accepted[0]?.body, '')
 })
 
 forEachPair('another expectation is 417, and no endpoint hears of it', async (bench, t) => {

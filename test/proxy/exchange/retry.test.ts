@@ -163,6 +163,29 @@ t.test('bytes that the first endpoint did not take are credited when the second 
   t.equal(down.credited, 110)
 })
 
+t.test(
+  'a response that is dropped ends its try, unless request and response are both complete',
+  async (t) => {
+    for (const taken of [false, true]) {
+      const bench = new ExchangeBench({ retry: { on: ['unavailable'] } })
+      const [first, second] = bench.pools as [FakePool, FakePool]
+      first.crediting = taken
+      second.crediting = false
+      const down = bench.request(GRPC, false)
+      down.receive('x'.repeat(100), true)
+      const [one] = first.streams as [FakeStream]
+      one.receiver?.head(Head.response(200, Fields.of({ 'grpc-status': '14' })), null, true)
+      t.equal(second.streams[0]?.body.length, 100)
+      t.equal(
+        one.cancels.length,
+        taken ? 0 : 1,
+        'bytes that still wait must not be sent, nor credited for another',
+      )
+      t.equal(down.credited, taken ? 100 : 0)
+    }
+  },
+)
+
 t.test('bytes that no endpoint took are credited when the proxy answers', async (t) => {
   const bench = new ExchangeBench({ endpoints: 1 })
   const [pool] = bench.pools as [FakePool]

@@ -8,13 +8,15 @@ const ANY: MatchConfig = { authority: null, path: null, prefix: null, grpc: null
 
 interface Request {
   readonly method?: string
+  readonly scheme?: string
   readonly authority?: string
   readonly path?: string
   readonly fields?: Record<string, string>
 }
 
-function head({ method = 'GET', authority = 'shop.mesh', path = '/', fields = {} }: Request): Head {
-  return Head.request(method, 'http', authority, path, Fields.of(fields))
+function head(request: Request): Head {
+  const { method = 'GET', scheme = 'http', authority = 'shop.mesh', path = '/', fields = {} } = request
+  return Head.request(method, scheme, authority, path, Fields.of(fields))
 }
 
 const GRPC = { 'content-type': 'application/grpc' }
@@ -46,7 +48,28 @@ const table: { match: Partial<MatchConfig>; yes: Request[]; no: Request[] }[] = 
     yes: [{ authority: '[::1]' }, { authority: '[::1]:80' }],
     no: [{ authority: '[::2]' }],
   },
-  { match: { authority: '[::1]:80' }, yes: [{ authority: '[::1]:80' }], no: [{ authority: '[::1]' }] },
+  {
+    match: { authority: '[::1]:8080' },
+    yes: [{ authority: '[::1]:8080' }],
+    no: [{ authority: '[::1]' }, { authority: '[::1]:80' }, { authority: '[0:0:0:0:0:0:0:1]:8080' }],
+  },
+  // A final dot, the case of letters and the port that the scheme stands for make no difference.
+  {
+    match: { authority: 'shop.mesh' },
+    yes: [{ authority: 'Shop.Mesh.' }, { authority: 'shop.mesh.:8080' }, { authority: 'shop.mesh:' }],
+    no: [{ authority: 'shop.mesh..' }],
+  },
+  {
+    match: { authority: 'shop.mesh:80' },
+    yes: [{ authority: 'shop.mesh' }, { authority: 'shop.mesh:' }, { authority: 'shop.mesh.:080' }],
+    no: [{ authority: 'shop.mesh:8080' }, { authority: 'shop.mesh', scheme: 'https' }],
+  },
+  {
+    match: { authority: 'shop.mesh:443' },
+    yes: [{ authority: 'shop.mesh', scheme: 'https' }, { authority: 'shop.mesh:443' }],
+    no: [{ authority: 'shop.mesh' }],
+  },
+  { match: { authority: '*.mesh' }, yes: [{ authority: 'A.Mesh.:1' }], no: [{ authority: 'mesh.' }] },
   {
     match: { path: '/a/b' },
     yes: [{ path: '/a/b' }, { path: '/a/b?c=d' }],

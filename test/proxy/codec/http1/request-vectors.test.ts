@@ -265,6 +265,7 @@ const REFUSED: [string, number, string][] = [
     `GET / HTTP/1.1\r\nConnection: Host\r\n${HOST}${HOST}\r\n`,
   ],
   ['Host differs from the target', 400, `GET http://other/ HTTP/1.1\r\n${HOST}\r\n`],
+  ['Host differs from the target in its port', 400, `GET http://shop:80/ HTTP/1.1\r\n${HOST}\r\n`],
   ...[
     'a b',
     'a/b',
@@ -288,6 +289,10 @@ const REFUSED: [string, number, string][] = [
     'a[b]',
     'shop\xe9',
     ':80',
+    'a:65536',
+    'a%2etest',
+    '[a.test]',
+    '[fe80::1%25eth0]',
   ].map((value): [string, number, string] => [
     `Host "${value}"`,
     400,
@@ -392,6 +397,8 @@ const ACCEPTED: [string, string, string][] = [
   ['absolute form', `GET http://shop/a HTTP/1.1\r\n${HOST}\r\n`, ''],
   ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, ''],
   ['IP literal', 'GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n', ''],
+  ['empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', ''],
+  ['a fully qualified name', 'GET / HTTP/1.1\r\nHost: Shop.Mesh.:80\r\n\r\n', ''],
   ['HTTP/1.0 without Host', 'GET / HTTP/1.0\r\n\r\n', ''],
   ['chunked', `${CHUNKED}5\r\nhello\r\n0\r\n\r\n`, 'hello'],
   [

@@ -223,7 +223,7 @@ const ACCEPTED: readonly (readonly [string, string, string, string, string])[] =
   [
     'interim responses, some with a length',
     'GET',
-    `HTTP/1.1 100 x\r\n\r\nHTTP/1.1 103 x\r\nContent-Length: 5\r\n\r\n${OK}Content-Length: 5\r\n\r\nhello`,
+    `HTTP/1.1 100 x\r\n\r\nHTTP/1.1 103 x\r\nContent-Length: 0\r\n\r\n${OK}Content-Length: 5\r\n\r\nhello`,
     'head 100,head 103,head 200,end',
     'hello',
   ],

@@ -57,6 +57,36 @@ t.test('FIN behind a request does not cost it the response', async (t) => {
   bench.dispose()
 })
 
+t.test('FIN behind part of a pipelined request: it will never be whole', async (t) => {
+  for (const halfClose of [true, false]) {
+    const bench = new ServerBench({ halfClose })
+    bench.receive(`${GET}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc`)
+    answer(bench.accepted[0] as Accepted)
+    bench.socket.emit('end')
+    await turn()
+    t.strictSame(bench.accepted[1]?.events, ['request POST /', 'reset downstream-closed'])
+    t.equal(bench.connection.active, 0)
+    t.ok(bench.socket.destroyed)
+  }
+})
+
+t.test('FIN in the middle of a request that waited behind another', async (t) => {
+  const bench = new ServerBench()
+  bench.receive(`${GET}POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc`)
+  bench.socket.emit('end')
+  answer(bench.accepted[0] as Accepted)
+  t.match(await bench.sent(), /hello$/, 'the first is answered')
+  t.strictSame(bench.accepted[1]?.events.slice(1), ['reset downstream-closed'], 'the second is over')
+  t.ok(bench.socket.destroyed)
+})
+
+t.test('a refusal in answer to HEAD has no body', async (t) => {
+  const bench = new ServerBench()
+  bench.receive('HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nnonsense')
+  t.match(await bench.sent(), /^HTTP\/1\.1 400 .*\r\ncontent-length: [1-9].*\r\n\r\n$/s)
+  bench.dispose()
+})
+
 t.test('a response before the end of its request: the rest is thrown away up to a bound', async (t) => {
   const rest = new ServerBench()
   rest.receive('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc')

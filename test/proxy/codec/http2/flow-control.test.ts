@@ -300,3 +300,33 @@ t.test('what is sent first arrives first', async (t) => {
   bench.expect(data(1, 'abc'), data(1, 'd'), data(1, 'ef', END_STREAM))
   t.equal(all[0]?.credited, 6)
 })
+
+t.test('bytes that wait on a stream that ends never left, and are not credited', async (t) => {
+  const { bench, all } = responding([1, 3, 5], 10)
+  for (const { stream } of all) stream.data(bytes(25), 0, 25, false)
+  bench.send(rstStream(1, 'CANCEL'))
+  all[1]?.stream.cancel(reasons.internalError)
+  bench.connection.close(reasons.draining)
+  t.strictSame(
+    all.map(({ credited }) => credited),
+    [10, 10, 10],
+  )
+})
+
+t.test('an empty DATA frame is nothing to hand on, unless it is the last', async (t) => {
+  const bench = new ServerBench()
+  bench.send(headers(1, POST))
+  const accepted = bench.accepted[0] as Accepted
+  const ends: boolean[] = []
+  accepted.data = (_chunk, from, to, end) => {
+    t.ok(to > from || end)
+    ends.push(end)
+  }
+  bench.send(data(1, ''), data(1, '', false, 4), data(1, 'x'))
+  // The frame's header comes alone.
+  const frame = bench.coder.write(data(1, 'y'))
+  bench.sendBytes(frame.subarray(0, 9))
+  bench.sendBytes(frame.subarray(9))
+  bench.send(data(1, '', END_STREAM))
+  t.strictSame(ends, [false, false, true])
+})

@@ -15,6 +15,7 @@ import {
   raw,
   rstStream,
   settings,
+  windowUpdate,
 } from '../../../support/frames.ts'
 import { ServerBench } from '../../../support/http2-bench.ts'
 
@@ -70,6 +71,13 @@ const malformed: Record<string, FieldsOf> = {
   'an empty :scheme': { ...BASE, ':scheme': '' },
   'a path in :authority': { ...BASE, ':authority': 'a.test/x' },
   'a space in :authority': { ...BASE, ':authority': 'a test' },
+  'a list in :authority': { ...BASE, ':authority': 'a,b' },
+  'an escape in :authority': { ...BASE, ':authority': 'a%2etest' },
+  'a port that is none in :authority': { ...BASE, ':authority': 'a:http' },
+  'a port above 65535 in :authority': { ...BASE, ':authority': 'a:65536' },
+  'a name in brackets in :authority': { ...BASE, ':authority': '[a.test]' },
+  'a port alone in :authority': { ...BASE, ':authority': ':80' },
+  'user info in host': [...without(':authority'), ['host', 'me@a.test']] as Pairs,
   'a :protocol without CONNECT': { ...BASE, ':protocol': 'websocket' },
   'a :protocol that is no token': { ...EXTENDED, ':protocol': 'web socket' },
   'an empty :protocol': { ...EXTENDED, ':protocol': '' },
@@ -78,6 +86,9 @@ const malformed: Record<string, FieldsOf> = {
   'extended CONNECT without :authority': without(':authority', EXTENDED),
   'extended CONNECT with content-length': { ...EXTENDED, 'content-length': '0' },
   'LF in :path': { ...BASE, ':path': '/\n' },
+  'another port in host': { ...BASE, host: 'a.test:443' },
+  'host beside an empty :authority': { ...BASE, ':authority': '', host: 'a.test' },
+  'the same host twice': [...without(':authority'), ['host', 'a'], ['host', 'a']] as Pairs,
   'a malformed content-length behind a good one': [
     ...Object.entries(BASE),
     ['content-length', 'x'],
@@ -104,6 +115,9 @@ t.test('what is unusual and not malformed', async (t) => {
     'OPTIONS *': { ...BASE, ':method': 'OPTIONS', ':path': '*' },
     CONNECT: { ':method': 'CONNECT', ':authority': 'a:1' },
     'no authority at all': without(':authority'),
+    'an empty authority': { ...BASE, ':authority': '' },
+    'an IPv6 address': { ...BASE, ':authority': '[::1]:80' },
+    'a fully qualified name': { ...BASE, ':authority': 'A.Test.:80' },
     'an empty value': { ...BASE, a: '' },
     'bytes above 127 in a value': { ...BASE, a: '\xe4\xff' },
     'a tab inside a value': { ...BASE, a: 'b\tc' },
@@ -175,6 +189,41 @@ t.test('a response that ends before its request', async (t) => {
   t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024 - 6, 'its bytes are still the receiver’s')
   accepted?.stream.credit(6)
   t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+})
+
+t.test('a request that is not wanted any more is reset behind the end of its response', async (t) => {
+  const answered = reasons.downstreamReset.withHttp2(0, 'answered')
+  const late = new ServerBench()
+  late.send(settings({ 4: 4 }), headers(1, POST), data(1, 'abc'))
+  const stream = late.accepted[0]?.stream
+  late.take()
+  stream?.head(Head.response(200), null, false)
+  stream?.data(Buffer.from('answer'), 0, 6, true)
+  stream?.stop(answered)
+  late.expect(headers(1, OK), data(1, 'answ'))
+  late.send(data(1, 'def'))
+  t.equal(late.connection.windowWithCredit, 4 * 1024 * 1024 - 6)
+  late.send(windowUpdate(1, 4))
+  late.expect(data(1, 'er', END_STREAM), rstStream(1, 'NO_ERROR'))
+  t.equal(late.connection.active, 0)
+  t.equal(late.connection.windowWithCredit, 4 * 1024 * 1024)
+
+  const gone = new ServerBench()
+  gone.send(headers(1, POST))
+  gone.accepted[0]?.stream.head(Head.response(200), null, true)
+  gone.accepted[0]?.stream.stop(answered)
+  gone.expect(headers(1, OK, END_STREAM), rstStream(1, 'NO_ERROR'))
+  t.equal(gone.connection.active, 0)
+
+  const whole = new ServerBench()
+  whole.send(settings({ 4: 0 }), headers(1, POST))
+  whole.take()
+  whole.accepted[0]?.stream.head(Head.response(200), null, false)
+  whole.accepted[0]?.stream.data(Buffer.from('answer'), 0, 6, true)
+  whole.accepted[0]?.stream.stop(answered)
+  whole.send(data(1, 'abc', END_STREAM), windowUpdate(1, 6))
+  whole.expect(headers(1, OK), data(1, 'answer', END_STREAM))
+  t.equal(whole.connection.active, 0, 'a request that ends meanwhile needs no reset')
 })
 
 t.test('nothing is sent and nobody is told behind an end', async (t) => {

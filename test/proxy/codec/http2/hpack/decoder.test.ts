@@ -32,6 +32,8 @@ interface Example {
     readonly hex: string
     readonly fields: readonly string[]
     readonly size: number
+    /** The dynamic table behind the block, newest entry first. */
+    readonly table: readonly string[]
   }[]
 }
 
@@ -58,6 +60,17 @@ const response3 = [
   'set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1',
 ]
 
+const AUTHORITY = ':authority: www.example.com'
+const NO_CACHE = 'cache-control: no-cache'
+const CUSTOM = 'custom-key: custom-value'
+const PRIVATE = 'cache-control: private'
+const requestTables = [[AUTHORITY], [NO_CACHE, AUTHORITY], [CUSTOM, NO_CACHE, AUTHORITY]] as const
+const responseTables = [
+  [LOCATION, DATE1, PRIVATE, ':status: 302'],
+  [':status: 307', LOCATION, DATE1, PRIVATE],
+  [response3[5] as string, 'content-encoding: gzip', DATE2],
+] as const
+
 const examples: Example[] = [
   {
     section: 'C.2.1',
@@ -66,32 +79,48 @@ const examples: Example[] = [
         hex: '400a637573746f6d2d6b65790d637573746f6d2d686561646572',
         fields: ['custom-key: custom-header'],
         size: 55,
+        table: ['custom-key: custom-header'],
       },
     ],
   },
   {
     section: 'C.2.2',
-    blocks: [{ hex: '040c2f73616d706c652f70617468', fields: [':path: /sample/path'], size: 0 }],
+    blocks: [{ hex: '040c2f73616d706c652f70617468', fields: [':path: /sample/path'], size: 0, table: [] }],
   },
   {
     section: 'C.2.3',
-    blocks: [{ hex: '100870617373776f726406736563726574', fields: ['password: secret'], size: 0 }],
+    blocks: [{ hex: '100870617373776f726406736563726574', fields: ['password: secret'], size: 0, table: [] }],
   },
-  { section: 'C.2.4', blocks: [{ hex: '82', fields: [':method: GET'], size: 0 }] },
+  { section: 'C.2.4', blocks: [{ hex: '82', fields: [':method: GET'], size: 0, table: [] }] },
   {
     section: 'C.3',
     blocks: [
-      { hex: '828684410f7777772e6578616d706c652e636f6d', fields: request1, size: 57 },
-      { hex: '828684be58086e6f2d6361636865', fields: request2, size: 110 },
-      { hex: '828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565', fields: request3, size: 164 },
+      {
+        hex: '828684410f7777772e6578616d706c652e636f6d',
+        fields: request1,
+        size: 57,
+        table: requestTables[0],
+      },
+      { hex: '828684be58086e6f2d6361636865', fields: request2, size: 110, table: requestTables[1] },
+      {
+        hex: '828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565',
+        fields: request3,
+        size: 164,
+        table: requestTables[2],
+      },
     ],
   },
   {
     section: 'C.4',
     blocks: [
-      { hex: '828684418cf1e3c2e5f23a6ba0ab90f4ff', fields: request1, size: 57 },
-      { hex: '828684be5886a8eb10649cbf', fields: request2, size: 110 },
-      { hex: '828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf', fields: request3, size: 164 },
+      { hex: '828684418cf1e3c2e5f23a6ba0ab90f4ff', fields: request1, size: 57, table: requestTables[0] },
+      { hex: '828684be5886a8eb10649cbf', fields: request2, size: 110, table: requestTables[1] },
+      {
+        hex: '828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf',
+        fields: request3,
+        size: 164,
+        table: requestTables[2],
+      },
     ],
   },
   {
@@ -104,14 +133,16 @@ const examples: Example[] = [
           '6e1768747470733a2f2f7777772e6578616d706c652e636f6d',
         fields: response1,
         size: 222,
+        table: responseTables[0],
       },
-      { hex: '4803333037c1c0bf', fields: response2, size: 222 },
+      { hex: '4803333037c1c0bf', fields: response2, size: 222, table: responseTables[1] },
       {
         hex:
           '88c1611d4d6f6e2c203231204f637420323031332032303a31333a323220474d54c05a04677a69707738666f6f3d' +
           '4153444a4b48514b425a584f5157454f50495541585157454f49553b206d61782d6167653d333630303b2076657273696f6e3d31',
         fields: response3,
         size: 215,
+        table: responseTables[2],
       },
     ],
   },
@@ -123,26 +154,39 @@ const examples: Example[] = [
         hex: '488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3',
         fields: response1,
         size: 222,
+        table: responseTables[0],
       },
-      { hex: '4883640effc1c0bf', fields: response2, size: 222 },
+      { hex: '4883640effc1c0bf', fields: response2, size: 222, table: responseTables[1] },
       {
         hex:
           '88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960' +
           'd5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007',
         fields: response3,
         size: 215,
+        table: responseTables[2],
       },
     ],
   },
 ]
 
+/** The entries as references to them decode, newest first. */
+function tableOf(decoder: HpackDecoder): string[] {
+  const entries: string[] = []
+  for (let index = 62; ; index++) {
+    const entry = decode(decoder, integer(0x80, 7, index))
+    if (entry === null) return entries
+    entries.push(...pairs(entry))
+  }
+}
+
 for (const { section, tableSize, blocks } of examples) {
   t.test(`RFC 7541 ${section}`, async (t) => {
     const decoder = new HpackDecoder(tableSize ?? 4096)
-    for (const { hex, fields, size } of blocks) {
+    for (const { hex, fields, size, table } of blocks) {
       const decoded = decode(decoder, Buffer.from(hex, 'hex'))
       t.strictSame(pairs(decoded), fields)
       t.equal(decoder.size, size)
+      t.strictSame(tableOf(decoder), table)
       t.equal(decoded?.some(({ never }) => never === true) ?? false, section === 'C.2.3')
     }
   })

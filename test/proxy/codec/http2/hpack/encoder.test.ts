@@ -153,3 +153,62 @@ t.test('a name reserved for a field that every block ends with', async (t) => {
   t.equal(small.reserveName(out, small.begin(out, 0), 'x-request-id', 'first'), 1, 'only the size update')
   t.equal(small.nameIndex('x-request-id'), 0)
 })
+
+t.test(
+  'the messages of RFC 7541 C.3 and C.5 go round, time and again, in the tables used there',
+  async (t) => {
+    const request = (scheme: string, path: string): FieldLine[] => [
+      { name: ':method', value: 'GET' },
+      { name: ':scheme', value: scheme },
+      { name: ':path', value: path },
+      { name: ':authority', value: 'www.example.com' },
+    ]
+    const response = (status: string, second: number): FieldLine[] => [
+      { name: ':status', value: status },
+      { name: 'cache-control', value: 'private' },
+      { name: 'date', value: `Mon, 21 Oct 2013 20:13:2${second} GMT` },
+      { name: 'location', value: 'https://www.example.com' },
+    ]
+    const cookie = 'foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1'
+    const examples = [
+      {
+        size: 4096,
+        messages: [
+          request('http', '/'),
+          [...request('http', '/'), { name: 'cache-control', value: 'no-cache' }],
+          [...request('https', '/index.html'), { name: 'custom-key', value: 'custom-value' }],
+        ],
+      },
+      {
+        size: 256,
+        messages: [
+          response('302', 1),
+          response('307', 1),
+          [
+            ...response('200', 2),
+            { name: 'content-encoding', value: 'gzip' },
+            { name: 'set-cookie', value: cookie },
+          ],
+        ],
+      },
+    ]
+    for (const { size, messages } of examples) {
+      const encoder = new HpackEncoder()
+      encoder.setPeerTableSize(size)
+      const decoder = new NaiveDecoder()
+      let first = 0
+      let last = 0
+      for (let round = 0; round < 4; round++) {
+        last = 0
+        for (const fields of messages) {
+          const block = encode(encoder, fields)
+          t.strictSame(decoder.decode(block), expected(fields))
+          t.ok(decoder.table.size <= size)
+          last += block.length
+        }
+        if (round === 0) first = last
+      }
+      t.ok(last < first, `${last} bytes in the end, ${first} in the beginning`)
+    }
+  },
+)
