@@ -224,6 +224,7 @@ export abstract class ConnectionCore extends ConnectionLife {
   /** `bytes` more bytes of body are the peer's to send on the connection. */
   credit(bytes: number): void {
     if (this.failure === null) this.window.credit(bytes, this.transport)
+    else this.window.creditSilently(bytes)
   }
 
   /** What the peer may send when everything announced and not yet announced is counted. */

@@ -54,6 +54,11 @@ export class ReceiveWindow {
     else this.#announce(transport, 0)
   }
 
+  /** The same when the peer is not to be told any more. */
+  creditSilently(bytes: number): void {
+    this.#unannounced += bytes
+  }
+
   /** What the peer may send when everything announced and not yet announced is counted: `size` when nothing is held. */
   get withCredit(): number {
     return this.left + this.#unannounced

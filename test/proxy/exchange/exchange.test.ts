@@ -105,6 +105,19 @@ t.test('interim responses pass, and do not commit', async (t) => {
   )
 })
 
+t.test('what waits of an answered request is given back when the endpoint wants no more of it', async (t) => {
+  const bench = new ExchangeBench()
+  for (const pool of bench.pools) pool.crediting = false
+  const down = bench.request(POST, false)
+  const [up] = bench.upstream as [FakeStream]
+  down.receive('abcdef', true)
+  up.source?.credit(2)
+  up.receiver?.head(OK, null, true)
+  t.equal(down.credited, 2, 'while it waits it counts')
+  up.receiver?.reset(reasons.upstreamReset)
+  t.equal(down.credited, 6)
+})
+
 t.test('a response that ends before the request: the rest still goes to the endpoint', async (t) => {
   const bench = new ExchangeBench()
   const down = bench.request(POST, false)
