@@ -167,7 +167,7 @@ export class Reply implements MessageWatch {
     // And what ends with its connection may end anywhere, unless by RST.
     const delimited = from.plan.persistence === 'delimit' && exchange.protocols.endsWith('http1')
     const broken = from.cut && from.plan.cut?.how === 'rst'
-    if (delimited && !broken && this.received < from.plan.size) return
+    if (delimited && !broken && (!from.replySent || this.received < from.plan.size)) return
     if (!from.replySent && !(from.headSent && (bodiless || declared)))
       exchange.wrong('a cut reply looks complete')
     if (this.received !== from.plan.size)
