@@ -136,10 +136,12 @@ export function size(from: number, to: number, range: string) {
   return written(`a size ${range}, such as 64KiB`, 'size', parse, sizeMeant, values.sizePattern)
 }
 
-function sizeMeant(input: unknown): string | null {
+export function sizeMeant(input: unknown): string | null {
   if (typeof input === 'number') return Number.isInteger(input) && input >= 0 ? `${input}B` : null
   const parts = typeof input === 'string' ? /^([0-9]+)\s*([kmg])i?b?$/i.exec(input) : null
-  return parts === null ? null : `${parts[1]}${parts[2]!.toUpperCase()}iB`
+  const meant = parts === null ? null : `${parts[1]}${parts[2]!.toUpperCase()}iB`
+  // What is written well is merely out of range.
+  return meant === input ? null : meant
 }
 
 /** A fraction of 1 from `50%`. */

@@ -1,3 +1,5 @@
+import { listenerHttp1Schema } from './http1-schema.ts'
+import { listenerHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { requestKeys } from './request-schema.ts'
 import { routeSchema } from './route-schema.ts'
@@ -78,6 +80,22 @@ export const listenerSchema = kind.mapping({
         .duration()
         .prefault('10s')
         .describe('A TLS handshake has to be complete within this time.'),
+      body: kind
+        .duration()
+        .prefault('1m')
+        .describe(
+          'A request body has to bring 1 KiB or its end within this time, again and again, while it is wanted; then 408. gRPC calls are not held to it.',
+        ),
+      write: kind
+        .duration()
+        .prefault('1m')
+        .describe('A caller has to take something of what waits for it within this time.'),
+      stream: kind
+        .orOff('a duration such as 500ms, 2s or 5m', kind.duration(), kind.durationMeant)
+        .prefault('5m')
+        .describe(
+          'A request on which nothing moves for this time, in neither direction, is ended: 504, or 408 when its own body is awaited. gRPC calls too. `off`: no limit.',
+        ),
       tunnel: kind
         .orOff('a duration such as 30s, 5m or 1h', kind.duration(), kind.durationMeant)
         .prefault('1h')
@@ -101,7 +119,33 @@ export const listenerSchema = kind.mapping({
         .prefault('64KiB')
         .describe('Size of a request head, all headers together.'),
       fields: kind.wholeNumber(1, 10_000).prefault(100).describe('Headers of one request.'),
+      uriBytes: kind
+        .size(128, 1024 ** 2, 'from 128B to 1MiB')
+        .prefault('8KiB')
+        .describe('Size of a request target, its path and query; a longer one is answered 414.'),
+      trailerBytes: kind
+        .size(0, 1024 ** 2, 'from 0B to 1MiB')
+        .prefault('8KiB')
+        .describe('Size of the trailers of a request.'),
+      bodyBytes: kind
+        .orOff(
+          'a size from 1B, such as 64KiB',
+          kind.size(1, Number.MAX_SAFE_INTEGER, 'from 1B'),
+          kind.sizeMeant,
+        )
+        .prefault('off')
+        .describe(
+          'Size of a request body, of all messages of a gRPC call together; a larger one is answered 413 or RESOURCE_EXHAUSTED. `off`: no limit.',
+        ),
+      cookies: kind
+        .wholeNumber(1, 10_000)
+        .prefault(200)
+        .describe(
+          'Cookie headers of one HTTP/2 request, which do not count among `fields`: browsers send a header per cookie.',
+        ),
     })
     .prefault({})
     .describe('Limits in number and size.'),
+  http1: listenerHttp1Schema.prefault({}).describe('Limits of HTTP/1.1 alone.'),
+  http2: listenerHttp2Schema.prefault({}).describe('Limits of its HTTP/2 connections.'),
 })

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { checkProcess, fileErrorText } from './cross-checks.ts'
 import { SourceDocument } from './document.ts'
+import { checkHttp2 } from './http2-checks.ts'
 import { schemaProblems } from './issues.ts'
 import { Part } from './part.ts'
 import { formatPath, sortProblems } from './problems.ts'
@@ -89,6 +90,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     checkProcess(root, baseDir, problemAt, warningAt)
     checkListeners(root, problemAt, warningAt)
     checkUpstreams(root, problemAt)
+    checkHttp2(root, problemAt)
   }
 
   if (problems.length > 0 || !checked.success) return { ok: false, problems: sortProblems(problems) }

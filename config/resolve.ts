@@ -38,8 +38,13 @@ function isOff(value: unknown): value is 'off' | false {
   return value === 'off' || value === false
 }
 
+/** `null` for what is switched off. */
+function orNull<T>(value: T | 'off' | false): T | null {
+  return isOff(value) ? null : value
+}
+
 function resolveListener(listener: ListenerDocument): to.ListenerConfig {
-  const { name, address, tls, timeouts, limits } = listener
+  const { name, address, tls, timeouts, limits, http1 } = listener
   const exposed = tls === 'none' && !isLoopback(address)
   return {
     name,
@@ -53,8 +58,14 @@ function resolveListener(listener: ListenerDocument): to.ListenerConfig {
     via: isOff(listener.via) ? null : listener.via,
     authorize: listener.authorize.map(resolveRule),
     routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`)),
-    timeouts: { ...timeouts, tunnel: isOff(timeouts.tunnel) ? null : timeouts.tunnel },
-    limits: { ...limits, streams: limits.streams ?? (exposed ? 100 : 1024) },
+    timeouts: { ...timeouts, stream: orNull(timeouts.stream), tunnel: orNull(timeouts.tunnel) },
+    limits: {
+      ...limits,
+      streams: limits.streams ?? (exposed ? 100 : 1024),
+      bodyBytes: orNull(limits.bodyBytes),
+    },
+    http1: { ...http1, requests: orNull(http1.requests) },
+    http2: { ...listener.http2, ...resolveWindows(listener.http2) },
   }
 }
 
@@ -84,7 +95,7 @@ function resolveRoute(route: RouteDocument, defaultName: string): to.RouteConfig
     upstreams: Object.entries(targets)
       .filter(([, weight]) => weight > 0)
       .map(([name, weight]) => ({ upstream: name, weight })),
-    timeout: isOff(route.timeout) ? null : route.timeout,
+    timeout: orNull(route.timeout),
     retry: retry
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
@@ -103,7 +114,7 @@ function resolveHeader(name: string, wanted: HeaderDocument): to.HeaderMatch {
 }
 
 function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: string): to.UpstreamConfig {
-  const { tls, timeouts } = upstream
+  const { tls, timeouts, http1 } = upstream
   return {
     name,
     protocol: upstream.protocol,
@@ -123,6 +134,20 @@ function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: stri
     outlier: upstream.outlier ?? null,
     limits: upstream.limits,
     timeouts: { connect: timeouts.connect, idle: timeouts.idle ?? null },
+    http1: { ...http1, requests: orNull(http1.requests) },
+    http2: { ...upstream.http2, ...resolveWindows(upstream.http2) },
+  }
+}
+
+/** A stalled stream holds `maxWindow`; a connection has room for some of them. */
+function resolveWindows(
+  http2: UpstreamDocument['http2'],
+): Pick<to.Http2Config, 'maxWindow' | 'maxConnectionWindow'> {
+  const maxWindow = http2.maxWindow ?? Math.max(1024 ** 2, http2.window)
+  const most = Math.min(4 * maxWindow, 2 ** 31 - 1)
+  return {
+    maxWindow,
+    maxConnectionWindow: http2.maxConnectionWindow ?? Math.max(most, http2.connectionWindow),
   }
 }
 

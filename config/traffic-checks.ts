@@ -1,7 +1,7 @@
 import { checkOneOf, checkUpstreamName, type Report } from './cross-checks.ts'
 import type { Part } from './part.ts'
 import { formatPath } from './problems.ts'
-import { parseAddress, parseDuration } from './values.ts'
+import { parseAddress, parseDuration, parseSize } from './values.ts'
 
 /** Contradictions in listeners, their rules and routes. */
 export function checkListeners(root: Part, problem: Report, warning: Report): void {
@@ -12,11 +12,13 @@ export function checkListeners(root: Part, problem: Report, warning: Report): vo
       checkPrincipals(listener, rule, problem)
     }
     checkRequestNames(listener, problem, warning)
+    checkTargetSize(listener.get('limits'), warning)
     let catchAll: Part | null = null
     for (const route of listener.get('routes').children()) {
       checkMatch(route.get('match'), problem)
       checkTargets(route, root, used, problem)
       checkTryTimeout(route, warning)
+      checkStreamTimeout(listener, route, warning)
       if (catchAll !== null) {
         warning(
           route.path,
@@ -110,6 +112,27 @@ function checkTryTimeout(route: Part, warning: Report): void {
     one.path,
     `has no effect, because the route's timeout of ${all} is not longer, expected a shorter duration`,
   )
+}
+
+/** A listener ends requests on which nothing moves, waiting for a response included. */
+function checkStreamTimeout(listener: Part, route: Part, warning: Report): void {
+  const stream = listener.get('timeouts').get('stream')
+  const silence = stream.exists ? stream.text() : '5m'
+  const timeout = route.get('timeout')
+  const [longest, wanted] = [parseDuration(silence ?? ''), parseDuration(timeout.text() ?? '')]
+  if (longest === null || wanted === null || wanted <= longest) return
+  warning(
+    timeout.path,
+    `never reached, because ${formatPath(stream.path)} ends a request on which nothing moves for ${silence}`,
+  )
+}
+
+function checkTargetSize(limits: Part, warning: Report): void {
+  const [uri, head] = [limits.get('uriBytes'), limits.get('headBytes')]
+  const target = parseSize(uri.text() ?? '')
+  const whole = parseSize(head.exists ? (head.text() ?? '') : '64KiB')
+  if (target === null || whole === null || target < whole) return
+  warning(uri.path, 'never reached, because headBytes is not larger, expected a smaller size')
 }
 
 /** Contradictions in upstreams. */

@@ -80,6 +80,8 @@ export interface ListenerConfig {
   readonly routes: readonly RouteConfig[]
   readonly timeouts: ListenerTimeouts
   readonly limits: ListenerLimits
+  readonly http1: ListenerHttp1
+  readonly http2: ListenerHttp2Config
 }
 
 /** How the paths of requests are read. */
@@ -115,6 +117,12 @@ export interface ListenerTimeouts {
   readonly head: number
   /** A TLS handshake has to be complete within this time. */
   readonly handshake: number
+  /** A request body has to bring 1 KiB or its end within this time. */
+  readonly body: number
+  /** A caller has to take something of what waits for it within this time. */
+  readonly write: number
+  /** Something has to move on a request within this time; `null`: no limit. */
+  readonly stream: number | null
   /** A tunnel in which nothing moves either way is cut after this time; `null`: never. */
   readonly tunnel: number | null
 }
@@ -128,6 +136,71 @@ export interface ListenerLimits {
   readonly headBytes: number
   /** Fields of one request head. */
   readonly fields: number
+  /** Bytes of a request target. */
+  readonly uriBytes: number
+  /** Bytes of the trailers of a request. */
+  readonly trailerBytes: number
+  /** Bytes of a request body; `null`: no limit. */
+  readonly bodyBytes: number | null
+  /** Cookie fields of one request head; they do not count among `fields`. */
+  readonly cookies: number
+}
+
+/** Limits of HTTP/1.1 alone, for either role. */
+export interface Http1Config {
+  /** Bytes of the extensions of one chunk. */
+  readonly chunkExtensionBytes: number
+  /** Bytes of the extensions of all chunks of one body. */
+  readonly bodyExtensionBytes: number
+  /** Bytes of a body read before they have left for the other side. */
+  readonly windowBytes: number
+  /** Requests on one connection; `null`: no limit. */
+  readonly requests: number | null
+}
+
+export interface ListenerHttp1 extends Http1Config {
+  /** Bytes of pipelined requests kept while an earlier one is answered. */
+  readonly pipelineBytes: number
+  /** Rest of an answered request that is read and thrown away, in bytes. */
+  readonly drainBytes: number
+}
+
+export interface UpstreamHttp1 extends Http1Config {
+  /** Interim (1xx) responses to one request. */
+  readonly interimHeads: number
+}
+
+/** Limits of an HTTP/2 connection; windows in bytes. */
+export interface Http2Config {
+  /** Flood budget of a connection. */
+  readonly glitches: number
+  /** What comes back to it each second. */
+  readonly glitchRefill: number
+  /** CONTINUATION frames of one header block. */
+  readonly continuations: number
+  /** Settings in one frame. */
+  readonly settings: number
+  /** Answers that wait for a peer which does not read. */
+  readonly controlFrames: number
+  /** Empty DATA frames that nothing excuses. */
+  readonly emptyData: number
+  /** WINDOW_UPDATE frames for each DATA frame sent. */
+  readonly windowUpdates: number
+  readonly window: number
+  /** At least `window`. */
+  readonly maxWindow: number
+  readonly connectionWindow: number
+  /** At least `connectionWindow`. */
+  readonly maxConnectionWindow: number
+}
+
+export interface ListenerHttp2Config extends Http2Config {
+  /** Streams begun in one turn of the event loop. */
+  readonly streamsPerTurn: number
+  /** Header bytes of all open streams of a connection. */
+  readonly headBytesHeld: number
+  /** Bytes of output that a caller leaves unread while it asks for more. */
+  readonly unread: number
 }
 
 export interface RouteConfig {
@@ -214,6 +287,8 @@ export interface UpstreamConfig {
   readonly outlier: OutlierConfig | null
   readonly limits: UpstreamLimits
   readonly timeouts: UpstreamTimeouts
+  readonly http1: UpstreamHttp1
+  readonly http2: Http2Config
 }
 
 export interface EndpointConfig {
@@ -291,6 +366,12 @@ export interface UpstreamLimits {
   readonly pending: number
   /** Share of the requests in flight that may be retries, 0 to 1. */
   readonly retryBudget: number
+  /** Bytes of one response head, all fields together. */
+  readonly headBytes: number
+  /** Fields of one response head. */
+  readonly fields: number
+  /** Bytes of the trailers of a response. */
+  readonly trailerBytes: number
 }
 
 /** In milliseconds. */

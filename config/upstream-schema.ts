@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { upstreamHttp1Schema } from './http1-schema.ts'
+import { upstreamHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { listWords } from './problems.ts'
 import { isHostName, isPath, parseStatusRange } from './values.ts'
@@ -179,9 +181,20 @@ export const upstreamSchema = kind.mapping({
         .describe(
           'Share of the requests in flight that may be retries; requests that need none save up 100 more at most. Tries that reached no endpoint do not count.',
         ),
+      headBytes: kind
+        .size(4096, 1024 ** 2, 'from 4KiB to 1MiB')
+        .prefault('64KiB')
+        .describe('Size of a response head, all headers together; a larger one is answered 502.'),
+      fields: kind.wholeNumber(1, 10_000).prefault(200).describe('Headers of one response.'),
+      trailerBytes: kind
+        .size(0, 1024 ** 2, 'from 0B to 1MiB')
+        .prefault('64KiB')
+        .describe('Size of the trailers of a response; gRPC puts the details of errors there.'),
     })
     .prefault({})
-    .describe('What the upstream is spared; a request beyond is answered 503 or UNAVAILABLE.'),
+    .describe(
+      'What the upstream is spared, where a request beyond is answered 503 or UNAVAILABLE, and the size of its responses.',
+    ),
   timeouts: kind
     .mapping({
       connect: kind
@@ -197,6 +210,8 @@ export const upstreamSchema = kind.mapping({
     })
     .prefault({})
     .describe('Limits in time for its connections.'),
+  http1: upstreamHttp1Schema.prefault({}).describe('Limits of HTTP/1.1 alone.'),
+  http2: upstreamHttp2Schema.prefault({}).describe('Limits of its HTTP/2 connections.'),
 })
 
 export const upstreamsSchema = z.record(kind.name('a name'), upstreamSchema, {

@@ -58,6 +58,8 @@ function buildListener(
   const context: ListenerContext = {
     clock,
     timers,
+    maxUriBytes: config.limits.uriBytes,
+    maxBodyBytes: config.limits.bodyBytes ?? Number.POSITIVE_INFINITY,
     routes: new RouteTable(
       config.routes.map((route) => ({
         match: route.match,
@@ -102,8 +104,16 @@ function buildListener(
       maxStreams: config.limits.streams,
       maxHeadBytes: config.limits.headBytes,
       maxFields: config.limits.fields,
+      maxUriBytes: config.limits.uriBytes,
+      maxTrailerBytes: config.limits.trailerBytes,
+      http1: { ...config.http1, requests: config.http1.requests ?? Number.POSITIVE_INFINITY },
+      maxCookies: config.limits.cookies,
+      http2: config.http2,
       headMs: config.timeouts.head,
       idleMs: config.timeouts.idle,
+      bodyMs: config.timeouts.body,
+      writeMs: config.timeouts.write,
+      streamMs: config.timeouts.stream ?? 0,
     },
     stats,
     acceptor: (caller, protocol) => new CallerContext(context, caller, protocol),

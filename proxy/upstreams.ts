@@ -11,7 +11,7 @@ import { dialTcp } from './balance/health-check/probe.ts'
 import { OutlierDetector } from './balance/outlier.ts'
 import { Cluster } from './exchange/cluster.ts'
 import type { Runtime } from './runtime.ts'
-import { createClientSession } from './upstream/client-session.ts'
+import { type ClientSessionOptions, createClientSession } from './upstream/client-session.ts'
 import { EndpointPool } from './upstream/endpoint-pool.ts'
 import { UpstreamLimits } from './upstream/upstream-limits.ts'
 import { UpstreamTls } from './upstream/upstream-tls.ts'
@@ -46,6 +46,17 @@ export function buildUpstream(
   const tls = upstreamTls(config, identity)
   const limits = new UpstreamLimits(config.limits.connections, config.limits.pending)
   const connectMs = config.timeouts.connect
+  const session: ClientSessionOptions = {
+    timers,
+    connectMs,
+    idleMs: config.timeouts.idle,
+    maxHeadBytes: config.limits.headBytes,
+    maxFields: config.limits.fields,
+    maxTrailerBytes: config.limits.trailerBytes,
+    http1: { ...config.http1, requests: config.http1.requests ?? Number.POSITIVE_INFINITY },
+    http2: config.http2,
+    limitReached: (limit) => stats.limits.count(limit),
+  }
   const poolOf = (endpoint: Endpoint, i: number, protocol: UpstreamConfig['protocol']) =>
     new EndpointPool({
       host: endpoint.host,
@@ -54,10 +65,7 @@ export function buildUpstream(
       tls,
       connectMs,
       timers,
-      session: (transport, protocol, owner) =>
-        createClientSession(transport, protocol, owner, timers, connectMs, config.timeouts.idle, (limit) =>
-          stats.limits.count(limit),
-        ),
+      session: (transport, protocol, owner) => createClientSession(transport, protocol, owner, session),
       limits,
       stats: endpointStats[i],
       refused: (reason) =>

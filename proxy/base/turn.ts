@@ -8,6 +8,14 @@ export interface TurnEnd {
 let dirty: TurnEnd[] = []
 let spare: TurnEnd[] = []
 let scheduled = false
+let count = 0
+
+/**
+ * A number that changes from turn to turn. A turn in which nobody gathered work is counted with the one before it.
+ */
+export function currentTurn(): number {
+  return count
+}
 
 /**
  * Calls `item.turnEnd()` once when every socket that is readable in this turn of the event loop has been read
@@ -23,6 +31,7 @@ export function atTurnEnd(item: TurnEnd): void {
 
 function run(): void {
   scheduled = false
+  count += 1
   const items = dirty
   dirty = spare
   for (let i = 0; i < items.length; i++) {

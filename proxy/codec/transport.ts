@@ -37,8 +37,12 @@ export class Transport implements TurnEnd {
   /** Output gathered so far: the first `length` bytes. */
   buffer: Buffer
   length = 0
+  /** Bytes given to the socket so far. */
+  handed = 0
   /** True while the peer reads too slowly for more body bytes to be worth gathering. */
   congested = false
+  /** Writes that the kernel has taken to the last byte; does not move while the peer does not read. */
+  flushes = 0
   /** True from the first of `end`, `destroy` and the socket's own close on. */
   closing = false
   #dirty = false
@@ -66,6 +70,31 @@ export class Transport implements TurnEnd {
   /** Bytes of output that the kernel has not taken yet. */
   get unsent(): number {
     return this.length + this.socket.writableLength
+  }
+
+  /** Bytes of output so far, sent or not. */
+  get written(): number {
+    return this.handed + this.length
+  }
+
+  /**
+   * A number that differs when the peer took some of the output, or when output began to wait: for whoever looks now
+   * and then. A socket itself says so only when a whole write is done, which a slow reader may need minutes for; its
+   * handle knows of each part.
+   */
+  get progress(): number {
+    const handle = handleOf(this.socket)
+    return this.handed - this.socket.writableLength - (handle?.writeQueueSize ?? 0)
+  }
+
+  /**
+   * Whether the connection was reset, for sockets that are paused: nobody polls those, so neither FIN nor RST is seen.
+   * A socket that was reset has no peer any more (getpeername: ENOTCONN), which costs no read to find out. A FIN can
+   * only be seen by reading up to it.
+   */
+  get reset(): boolean {
+    const handle = handleOf(this.socket)
+    return typeof handle?.getpeername === 'function' && handle.getpeername({}) < 0
   }
 
   /** Starts reading. Sockets made with `onread` never emit data: they call `received` themselves. */
@@ -126,13 +155,15 @@ export class Transport implements TurnEnd {
       return
     }
     this.length = 0
+    this.handed += length
     const buffer = this.buffer
     socket.write(length === buffer.length ? buffer : buffer.subarray(0, length))
     if (socket.writableLength !== 0) {
       this.buffer = EMPTY
-    } else if (buffer.length > FLUSH_AT) {
-      // The kernel took all of it: the buffer is ours again, and more than the next turn is likely to need.
-      this.#letGo()
+    } else {
+      // The kernel took all of it: the buffer is ours again, and perhaps more than the next turn is likely to need.
+      this.flushes += 1
+      if (buffer.length > FLUSH_AT) this.#letGo()
     }
     if (socket.writableLength > CONGESTED_AT) this.congested = true
   }
@@ -147,6 +178,7 @@ export class Transport implements TurnEnd {
       return
     }
     this.length = 0
+    this.handed += length
     this.#writing = true
     const buffer = this.buffer
     if (length <= COPY_LIMIT) {
@@ -168,6 +200,7 @@ export class Transport implements TurnEnd {
 
   readonly #written = (error?: Error | null): void => {
     this.#writing = false
+    this.flushes += 1
     // After an error nobody says who still holds it.
     if (this.#lent !== null && error == null) returnBuffer(this.#lent)
     this.#lent = null
@@ -216,6 +249,22 @@ export class Transport implements TurnEnd {
     this.user = null
     user?.closed(this.#error)
   }
+}
+
+/** What Node keeps behind a socket, as far as it is used here. */
+interface Handle {
+  /** Bytes that wait in the process for the kernel. */
+  readonly writeQueueSize?: number
+  /** Fills in the peer's address; below zero when there is none (any more). */
+  readonly getpeername?: (out: object) => number
+  /** Of TLS: the handle of the connection beneath. */
+  readonly _parent?: Handle
+}
+
+/** The handle of the connection itself; null when there is none, as behind a closed socket. */
+function handleOf(socket: Socket): Handle | null {
+  const handle = (socket as unknown as { _handle?: Handle | null })._handle ?? null
+  return handle?._parent ?? handle
 }
 
 const EMPTY = Buffer.alloc(0)

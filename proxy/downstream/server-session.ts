@@ -1,7 +1,8 @@
 import type { TimerWheel } from '../base/timer-wheel.ts'
-import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS } from '../codec/http1/limits.ts'
+import type { Http1Limits } from '../codec/http1/limits.ts'
+import { DEFAULT_LIMITS } from '../codec/http1/limits.ts'
 import { Http1ServerConnection } from '../codec/http1/server-connection.ts'
-import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../codec/http2/options.ts'
+import type { Http2ServerLimits, Http2Windows } from '../codec/http2/limits.ts'
 import { Http2ServerConnection } from '../codec/http2/server-connection.ts'
 import type { Transport } from '../codec/transport.ts'
 import type { LimitWatch } from '../message/limit-watch.ts'
@@ -14,9 +15,29 @@ export interface ServerSessionOptions {
   readonly maxStreams: number
   readonly maxHeadBytes: number
   readonly maxFields: number
+  /** A request target, in bytes; HTTP/2 leaves it to whoever routes the request. */
+  readonly maxUriBytes: number
+  /** The trailers of a request, in bytes. */
+  readonly maxTrailerBytes: number
+  /** The limits that HTTP/1.1 alone has. */
+  readonly http1: Pick<Http1Limits, Http1OwnLimits>
+  readonly maxCookies: number
+  readonly http2: Http2ServerLimits & Http2Windows
   readonly headMs: number
   readonly idleMs: number
+  /** The three below: 0 is off. */
+  readonly bodyMs: number
+  readonly writeMs: number
+  readonly streamMs: number
 }
+
+type Http1OwnLimits =
+  | 'chunkExtensionBytes'
+  | 'bodyExtensionBytes'
+  | 'windowBytes'
+  | 'pipelineBytes'
+  | 'drainBytes'
+  | 'requests'
 
 export interface ServerSessionOwner {
   readonly scheme: 'http' | 'https'
@@ -38,13 +59,20 @@ export function createServerSession(
       transport,
       {
         timers: options.timers,
-        streamWindow: STREAM_WINDOW,
-        maxStreamWindow: MAX_STREAM_WINDOW,
-        connectionWindow: CONNECTION_WINDOW,
+        streamWindow: options.http2.window,
+        maxStreamWindow: options.http2.maxWindow,
+        connectionWindow: options.http2.connectionWindow,
+        maxConnectionWindow: options.http2.maxConnectionWindow,
         maxHeadBytes: options.maxHeadBytes,
         maxFields: options.maxFields,
+        maxTrailerBytes: options.maxTrailerBytes,
+        maxCookies: options.maxCookies,
+        limits: options.http2,
         idleMs: options.idleMs,
         headMs: options.headMs,
+        bodyMs: options.bodyMs,
+        writeMs: options.writeMs,
+        streamMs: options.streamMs,
         maxStreams: options.maxStreams,
         limitReached: owner.limitReached,
       },
@@ -57,8 +85,15 @@ export function createServerSession(
     scheme: owner.scheme,
     acceptor,
     wheel: options.timers,
-    limits: { ...DEFAULT_LIMITS, headBytes: options.maxHeadBytes, fields: options.maxFields },
-    timeouts: { ...DEFAULT_SERVER_TIMEOUTS, headMs: options.headMs, idleMs: options.idleMs },
+    limits: {
+      ...DEFAULT_LIMITS,
+      ...options.http1,
+      headBytes: options.maxHeadBytes,
+      fields: options.maxFields,
+      uriBytes: options.maxUriBytes,
+      trailerBytes: options.maxTrailerBytes,
+    },
+    timeouts: options,
     // Callers that give up close, and so does a sidecar for its own caller: the work behind it should end too.
     halfClose: false,
     limitReached: owner.limitReached,

@@ -22,6 +22,10 @@ import { Verdict } from './verdict.ts'
 export interface ListenerContext {
   readonly clock: Clock
   readonly timers: TimerWheel
+  /** `limits.uriBytes`: path and query of a request, in bytes. */
+  readonly maxUriBytes: number
+  /** `limits.bodyBytes`: the body of a request, in bytes; Infinity: no limit. */
+  readonly maxBodyBytes: number
   readonly routes: RouteTable<RouteTarget>
   readonly authorization: Authorization
   readonly listener: ListenerStats
@@ -40,6 +44,7 @@ export interface ListenerContext {
 export class CallerContext implements RequestAcceptor {
   readonly clock: Clock
   readonly timers: TimerWheel
+  readonly maxBodyBytes: number
   readonly listener: ListenerStats
   readonly unrouted: RequestStats
   readonly accessLog: AccessLog | null
@@ -51,6 +56,7 @@ export class CallerContext implements RequestAcceptor {
   constructor(shared: ListenerContext, caller: Caller, protocol: Protocol) {
     this.clock = shared.clock
     this.timers = shared.timers
+    this.maxBodyBytes = shared.maxBodyBytes
     this.listener = shared.listener
     this.unrouted = shared.unrouted
     this.accessLog = shared.accessLog
@@ -77,6 +83,14 @@ export class CallerContext implements RequestAcceptor {
 
   #verdict(head: Head): Verdict {
     const shared = this.#shared
+    // HTTP/1.1 finds both while it reads; over HTTP/2 they are fields among others.
+    if (head.path.length > shared.maxUriBytes) {
+      return this.#refusal(head, reasons.uriTooLong.with(`more than ${shared.maxUriBytes} bytes`))
+    }
+    const expected = head.fields.joined('expect')
+    if (expected !== null && expected.toLowerCase() !== '100-continue') {
+      return this.#refusal(head, reasons.expectationFailed.with(expected.slice(0, 64)))
+    }
     // CONNECT has no path (RFC 9110 §9.3.6).
     const path = head.tunnel === TUNNEL_CONNECT ? '' : normalisePath(head.path, shared.paths)
     if (typeof path !== 'string') return this.#refusal(head, reasons.badRequest.with(path.detail))
@@ -96,7 +110,7 @@ export class CallerContext implements RequestAcceptor {
       const what = `${request.method} ${request.authority}${request.path}`
       return this.#refusal(request, reasons.noRoute.with(what))
     }
-    const denial = this.#tunnelDenial(request, target)
+    const denial = this.#tunnelDenial(request, target) ?? this.#bodyDenial(request)
     if (denial !== null) return this.#refusal(request, denial)
     return new Verdict(request, null, target, this.#forwarding)
   }
@@ -111,10 +125,23 @@ export class CallerContext implements RequestAcceptor {
     return reasons.tunnelDenied.with(`${head.tunnel} is not among the upgrades of route ${target.name}`)
   }
 
-  /** A request was turned away for what its caller is. */
-  refused(reason: Reason): void {
-    this.listener.denied += 1
-    this.#shared.refused(this.#caller, reason)
+  /** A request was turned away for its head, or for what its caller is. */
+  turnedAway(reason: Reason): void {
+    if (reason.is(reasons.denied)) {
+      this.listener.denied += 1
+      this.#shared.refused(this.#caller, reason)
+    } else if (reason.is(reasons.uriTooLong)) this.listener.limits.count('limits.uriBytes')
+    else if (reason.is(reasons.bodyTooLarge)) this.listener.limits.count('limits.bodyBytes')
+  }
+
+  /** More of a body came than it may have. */
+  bodyTooLarge(): Reason {
+    this.listener.limits.count('limits.bodyBytes')
+    return bodyTooLarge(this.maxBodyBytes)
+  }
+
+  #bodyDenial(head: Head): Reason | null {
+    return head.contentLength > this.maxBodyBytes ? bodyTooLarge(this.maxBodyBytes) : null
   }
 
   /** Writes the access record of an exchange that has ended. */
@@ -148,4 +175,8 @@ export class CallerContext implements RequestAcceptor {
       traceId: '',
     })
   }
+}
+
+function bodyTooLarge(limit: number): Reason {
+  return reasons.bodyTooLarge.with(`more than ${limit} bytes`)
 }

@@ -10,6 +10,7 @@ const ANSWERED = reasons.downstreamReset.withHttp2(NO_ERROR, 'the request was an
 
 /** Takes the rest of a request that has been answered. */
 export class Discard implements MessageSink {
+  readonly discards = true
   readonly #stream: MessageStream
   #left = ALLOWANCE
   #withheld = 0

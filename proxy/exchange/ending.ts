@@ -1,6 +1,6 @@
 import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
-import { type Reason, reasons } from '../message/reason.ts'
+import type { Reason } from '../message/reason.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -15,7 +15,6 @@ export function answer(exchange: Exchange, reason: Reason): void {
   if (request.grpc) exchange.grpcStatus = reason.grpcStatus
   record(exchange, request.grpc ? 200 : reason.status)
   dropRequest(exchange)
-  if (reason.is(reasons.denied)) context.refused(reason)
   replyLocally(down, request, reason)
 }
 
@@ -48,6 +47,19 @@ export function cutOff(exchange: Exchange, reason: Reason): void {
     attempt.cancel(reason)
   }
   breakOff(exchange, reason)
+}
+
+/** Ends the request here, whatever has come of it; `overdue` when the endpoint is to blame. */
+export function giveUp(exchange: Exchange, reason: Reason, overdue: boolean): void {
+  const { attempt } = exchange
+  if (attempt !== null) {
+    if (overdue) attempt.settle(attempt.stream !== null)
+    attempt.cancel(reason)
+  }
+  exchange.reason = reason
+  if (exchange.done) dropRequest(exchange)
+  else if (exchange.committed) breakOff(exchange, reason)
+  else answer(exchange, reason)
 }
 
 /** Nobody is there any more to take the rest of the request. */

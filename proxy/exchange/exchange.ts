@@ -12,7 +12,7 @@ import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
-import { answer, breakOff, complete, dropRequest, record } from './ending.ts'
+import { answer, breakOff, complete, dropRequest, giveUp, record } from './ending.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
 import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
@@ -108,6 +108,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const { verdict } = this
     const target = verdict.target
     if (target === null) {
+      this.context.turnedAway(verdict.refusal as Reason)
       answer(this, verdict.refusal as Reason)
       return
     }
@@ -161,6 +162,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
 
   data(chunk: Buffer, from: number, to: number, end: boolean): void {
     this.requestBytes += to - from
+    if (this.requestBytes > this.context.maxBodyBytes && this.request.tunnel === '') {
+      return giveUp(this, this.context.bodyTooLarge(), false)
+    }
     if (end) this.#requestEnds()
     const replay = this.replay
     if (replay !== null) {
@@ -187,10 +191,14 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     if (timeout !== null && !this.committed) this.#arm(timeout)
   }
 
-  /** The caller is gone. */
+  /** The caller is gone, or its session has given up, be it on the endpoint. */
   reset(reason: Reason): void {
     this.reason = reason
-    this.attempt?.cancel(reason)
+    const { attempt } = this
+    if (attempt !== null) {
+      if (reason.fault === 'upstream') attempt.settle(attempt.stream !== null)
+      attempt.cancel(reason)
+    }
     if (!this.done) record(this, reason.status)
   }
 
@@ -346,12 +354,6 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   /** The response is overdue. */
   expired(): void {
     if (this.committed || this.done) return
-    const reason = reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`)
-    const { attempt } = this
-    if (attempt !== null) {
-      attempt.settle(attempt.stream !== null)
-      attempt.cancel(reason)
-    }
-    answer(this, reason)
+    giveUp(this, reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`), true)
   }
 }

@@ -317,6 +317,15 @@ export const reasons = {
     true,
     'the request target is too long',
   ),
+  bodyTooLarge: new Reason(
+    'body-too-large',
+    downstream,
+    413,
+    8,
+    CANCEL,
+    false,
+    'the body of the request is too large',
+  ),
   headTooLarge: new Reason(
     'head-too-large',
     downstream,
@@ -334,6 +343,15 @@ export const reasons = {
     CANCEL,
     true,
     'the request did not arrive in time',
+  ),
+  writeTimeout: new Reason(
+    'write-timeout',
+    downstream,
+    499,
+    1,
+    CANCEL,
+    false,
+    'the caller did not take the response in time',
   ),
   idleTimeout: new Reason(
     'idle-timeout',

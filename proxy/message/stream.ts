@@ -9,6 +9,8 @@ import type { Reason } from './reason.ts'
  * None of these throws.
  */
 export interface MessageSink {
+  /** Set when nothing of the message is wanted any more: a codec may end what it could otherwise go on reading. */
+  readonly discards?: boolean
   /** `added` is valid until the call returns. An interim (1xx) head never ends the message. */
   head(head: Head, added: Added | null, end: boolean): void
   /** Bytes `from` to `to` (exclusive) of `chunk`, valid until the call returns: copy or write at once. May be empty with `end`. */

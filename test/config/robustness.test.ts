@@ -21,7 +21,7 @@ function generator(seed: number): () => number {
   }
 }
 
-const jargon = /undefined|received|invalid|zod|NaN|\[object|regex|\n/i
+const jargon = /undefined|received|invalid|zod|\bNaN\b|\[object|regex|\n/i
 
 /** What is wrong with an answer, or `null`. */
 function fault(text: string, result: LoadResult): string | null {

@@ -72,9 +72,9 @@ function answerWith(peer: RawPeer, id: number, body: string): void {
   peer.send(headers(id, OK), data(id, body, END_STREAM))
 }
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
-t.test('the client role of a whole sidecar', { timeout: 110_000 }, async (t) => {
+t.test('the client role of a whole sidecar', { timeout: 290_000 }, async (t) => {
   const server = new RawServer(null)
   const port = await server.listen()
   const sidecar = await startSidecar(t, {

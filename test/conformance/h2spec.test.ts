@@ -17,6 +17,9 @@ import { startHttp2 } from '../support/peers/http2-upstream.ts'
 import { Received } from '../support/recorded.ts'
 import { startSidecar } from '../support/sidecar.ts'
 
+// Ten rounds on a busy machine.
+t.setTimeout(900_000)
+
 const program = (process.env['PATH'] ?? '')
   .split(delimiter)
   .map((directory) => join(directory, 'h2spec'))

@@ -50,8 +50,6 @@ export abstract class ConnectionRun {
   protected abstract connect(): Fuzzed
   /** Something that only this kind of connection can do in between. */
   protected abstract step(): void
-  /** Whether a stream whose response is complete may end with its request unfinished and nobody told. */
-  protected abstract readonly abandons: boolean
   /** Looks at what holds all the time. */
   protected abstract check(): void
   /** Looks at all that was written, when everything is over. */
@@ -175,7 +173,7 @@ export abstract class ConnectionRun {
     this.#pass(150)
     promise(!this.alive, 'the peer is gone and the socket is still open')
     promise(this.closed === 1, `the owner was told ${this.closed} times of the end`)
-    for (const stream of this.streams) stream.checkAtClose(this.abandons)
+    for (const stream of this.streams) stream.checkAtClose()
     promise(connection.active === 0, 'streams are left on a closed connection')
     // What is still given is of no use, but must do no harm.
     this.finishAll()

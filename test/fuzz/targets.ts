@@ -7,11 +7,9 @@ import { http1Server } from './targets/http1-server.ts'
 import { http2Client } from './targets/http2-client.ts'
 import { http2Frames } from './targets/http2-frames.ts'
 import { http2Server } from './targets/http2-server.ts'
+import { paths } from './targets/paths.ts'
 
-/**
- * Every target there is. A new one is a file in targets/ and a line here; normalised paths are to get one with
- * proxy/message/path.ts.
- */
+/** Every target there is. A new one is a file in targets/ and a line here. */
 export const TARGETS: readonly Target[] = [
   hpackDecoder,
   http2Frames,
@@ -22,4 +20,5 @@ export const TARGETS: readonly Target[] = [
   http2Client,
   http1Server,
   http1Client,
+  paths,
 ]

@@ -1,6 +1,6 @@
 import { Added } from '../../proxy/message/added.ts'
 import { Fields } from '../../proxy/message/fields.ts'
-import { Head } from '../../proxy/message/head.ts'
+import { Head, tunnelHead } from '../../proxy/message/head.ts'
 import { type Reason, reasons } from '../../proxy/message/reason.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../proxy/message/stream.ts'
 import type { Chooser } from '../support/http1-generator.ts'
@@ -11,6 +11,9 @@ const ENDED = 1
 
 /** What of the body is sent and what is credited follows from the chooser; what was sent is remembered. */
 const PATTERN = Buffer.from(Array.from({ length: 40_000 }, (_, i) => 97 + ((i * 7) % 26)))
+
+/** Tunnels that are asked for; the last is an upgrade that nobody knows. */
+export const TUNNELS: readonly string[] = ['CONNECT', 'websocket', 'foo']
 
 const INTERIMS = [Head.response(100), Head.response(103, Fields.of({ link: 'a' }))]
 
@@ -58,8 +61,23 @@ export class WatchedStream implements MessageSink, MessageSource {
   #giving = false
   readonly method: string
 
+  /** What the request wants its connection turned into (`Head.tunnel`), "" for an ordinary one. */
+  readonly tunnel: string
+  /** Of a tunnel: it was accepted. */
+  #tunnelOpen = false
+  /** What comes is of no interest: its events are not asked for, nor forbidden. */
+  #unasked = false
+
   /** `misbehaves`: now and then what is given contradicts its own head, which the codec has to notice. */
-  constructor(server: boolean, method: string, chooser: Chooser, note: Note, misbehaves = false) {
+  constructor(
+    server: boolean,
+    method: string,
+    chooser: Chooser,
+    note: Note,
+    misbehaves = false,
+    tunnel = '',
+  ) {
+    this.tunnel = tunnel
     this.server = server
     this.#misbehaves = misbehaves
     this.method = method
@@ -84,6 +102,13 @@ export class WatchedStream implements MessageSink, MessageSource {
     this.headSeen = true
     const bodiless = this.method === 'HEAD' || head.status === 204 || head.status === 304
     if (!bodiless) this.#expected = head.contentLength
+    if (this.tunnel !== '') {
+      promise(head.tunnel === '' || head.tunnel === this.tunnel, 'another tunnel than the one asked for')
+      this.#tunnelOpen = head.tunnel !== ''
+      // Refused: what was to be sent has no taker.
+      this.#bodiless = !this.#tunnelOpen
+      this.#note(`tunnel ${this.#tunnelOpen}`)
+    } else promise(head.tunnel === '', 'a tunnel that nobody asked for')
     this.#note(`response ${head.status} ${end} ${head.contentLength >= 0} ${head.fields.length}`)
     if (end) this.#incomingEnds()
     this.#react()
@@ -118,6 +143,10 @@ export class WatchedStream implements MessageSink, MessageSource {
 
   reset(reason: Reason): void {
     this.#alive('reset', true)
+    if (this.#unasked) {
+      this.over = 'reset'
+      return
+    }
     const complete =
       this.incoming === ENDED && this.outgoing === ENDED && this.credited === this.sent && !this.#giving
     promise(!complete, 'a reset behind both ends')
@@ -138,7 +167,7 @@ export class WatchedStream implements MessageSink, MessageSource {
 
   #alive(what: string, afterEnd = false): void {
     promise(this.over === '', `${what} after the stream was ${this.over}`)
-    promise(afterEnd || this.incoming === OPEN, `${what} behind the end`)
+    promise(afterEnd || this.#unasked || this.incoming === OPEN, `${what} behind the end`)
   }
 
   #incomingEnds(): void {
@@ -166,11 +195,23 @@ export class WatchedStream implements MessageSink, MessageSource {
     const action = chooser.below(20)
     if (action < 4) this.#creditSome(chooser.often(0.5))
     else if (action === 4) this.giveUp()
+    else if (action === 5) this.#stop()
     else if (this.outgoing === ENDED) return
     else if (!this.headSent) {
       if (this.server) this.#respond()
+    } else if (this.tunnel !== '' && !this.#tunnelOpen) {
+      if (this.headSeen && !this.server) this.#sendData(true)
     } else if (action < 14) this.#sendData(chooser.often(0.2))
-    else if (action < 16) this.#sendTrailers()
+    else if (action < 16 && !this.#tunnelOpen) this.#sendTrailers()
+  }
+
+  /** The answer is complete, the rest of the request is of no use. */
+  #stop(): void {
+    if (!this.server || this.outgoing !== ENDED || this.incoming === ENDED || this.tunnel !== '') return
+    this.#unasked = true
+    this.incoming = ENDED
+    this.#uncredited = 0
+    this.stream?.stop(reasons.downstreamReset)
   }
 
   giveUp(): void {
@@ -182,7 +223,7 @@ export class WatchedStream implements MessageSink, MessageSource {
   }
 
   #creditSome(all: boolean): void {
-    if (this.#uncredited === 0 || this.over !== '' || this.stream === null) return
+    if (this.#uncredited === 0 || this.#unasked || this.over !== '' || this.stream === null) return
     const bytes = all ? this.#uncredited : 1 + this.#chooser.below(this.#uncredited)
     this.#uncredited -= bytes
     this.stream.credit(bytes)
@@ -194,7 +235,22 @@ export class WatchedStream implements MessageSink, MessageSource {
       this.stream?.head(INTERIMS[chooser.below(INTERIMS.length)] as Head, null, false)
       return
     }
-    const status = chooser.of([200, 200, 200, 204, 304, 404, 500])
+    if (this.tunnel !== '') {
+      if (chooser.often(0.7)) {
+        this.headSent = true
+        this.#tunnelOpen = true
+        this.#note('tunnel opened')
+        this.stream?.head(
+          tunnelHead(Head.response(200, Fields.of({ 'x-a': 'b' })), this.tunnel),
+          this.#added(),
+          false,
+        )
+        return
+      }
+      this.#unasked = true
+      this.incoming = ENDED
+    }
+    const status = chooser.of([200, 200, 200, 204, 304, 404, 500].slice(this.tunnel === '' ? 0 : 4))
     const bodiless = this.method === 'HEAD' || status === 204 || status === 304
     this.sendHead(`response ${status}`, (fields) => Head.response(status, fields), bodiless)
   }
@@ -221,6 +277,15 @@ export class WatchedStream implements MessageSink, MessageSource {
       this.#added(),
       end,
     )
+    this.#giving = false
+  }
+
+  /** Sends the head of a request for a tunnel. */
+  ask(): void {
+    this.headSent = true
+    this.#giving = true
+    const path = this.tunnel === 'CONNECT' ? '' : '/a'
+    this.stream?.head(Head.tunnel(this.tunnel, 'http', 'a.test:80', path), this.#added(), false)
     this.#giving = false
   }
 
@@ -274,23 +339,29 @@ export class WatchedStream implements MessageSink, MessageSource {
     this.#creditSome(true)
     if (this.over !== '' || this.outgoing === ENDED) return
     if (!this.headSent) {
+      if (this.tunnel !== '') {
+        this.#unasked = true
+        this.incoming = ENDED
+      }
       this.headSent = true
       this.outgoing = ENDED
-      this.stream.head(Head.response(200), null, true)
+      this.stream.head(Head.response(404), null, true)
       return
     }
-    for (let n = 0; n < 1000 && this.#owed > 0 && this.over === ''; n++) this.#sendData(true)
+    if (this.tunnel !== '' && !this.#tunnelOpen && !this.headSeen) return
+    for (let n = 0; n < 1000 && this.#owed > 0 && this.over === '' && this.outgoing === OPEN; n++)
+      this.#sendData(true)
     if (this.over === '' && this.outgoing === OPEN) this.#sendData(true)
   }
 
-  /** The connection is gone: the codec must have told. `abandons`: it may throw away the rest of what we send. */
-  checkAtClose(abandons: boolean): void {
+  /** The connection is gone: the codec must have told. */
+  checkAtClose(): void {
     if (this.over !== '') return
     promise(this.incoming === ENDED, 'a stream without an end on a closed connection')
     promise(
-      this.outgoing === ENDED || abandons,
+      this.outgoing === ENDED,
       'a stream whose outgoing half is open on a closed connection, and nobody was told',
     )
-    promise(this.credited === this.sent || abandons, 'sent bytes that never left, and nobody was told')
+    promise(this.credited === this.sent || this.#unasked, 'sent bytes that never left, and nobody was told')
   }
 }

@@ -109,6 +109,25 @@ t.test('REST through two sidecars', async (t) => {
         })
       })
 
+      await t.test('server-sent events arrive one by one, while the response is open', async (t) => {
+        const events: string[] = []
+        // The next event is not written before the last one has arrived.
+        const next = async () => {
+          await upstream.when('an event to be due', () => upstream.held === 1)
+          upstream.release()
+        }
+        const call = client.request({
+          path: '/events/4?hold',
+          onData: async (chunk) => {
+            events.push(chunk.toString())
+            if (events.length < 4) await next()
+          },
+        })
+        await next()
+        t.match(await call, { status: 200, headers: { 'content-type': 'text/event-stream' } })
+        t.same(events, ['data: 0\n\n', 'data: 1\n\n', 'data: 2\n\n', 'data: 3\n\n'])
+      })
+
       await t.test('an answer before the request is complete', async (t) => {
         // The sender may be cut off behind the answer, or have sent everything by then.
         const reply = await client.request({ path: '/refuse', body: patternStream(50_000) })

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { TimerWheel } from '../../proxy/base/timer-wheel.ts'
 import { Http1ClientConnection, type Http1ClientOptions } from '../../proxy/codec/http1/client-connection.ts'
-import { Http1ServerConnection, type Http1ServerOptions } from '../../proxy/codec/http1/server-connection.ts'
+import { Http1ServerConnection } from '../../proxy/codec/http1/server-connection.ts'
+import type { Http1ServerOptions } from '../../proxy/codec/http1/server-options.ts'
 import { Transport } from '../../proxy/codec/transport.ts'
 import type { Added } from '../../proxy/message/added.ts'
 import type { Fields } from '../../proxy/message/fields.ts'
@@ -134,6 +135,8 @@ export class ServerBench implements RequestAcceptor {
   readonly time = new VirtualTime()
   readonly accepted: Accepted[] = []
   readonly refused: Reason[] = []
+  /** Keys of the limits that were reached. */
+  readonly limits: string[] = []
   closed = 0
   readonly transport: Transport
   readonly connection: Http1ServerConnection
@@ -150,6 +153,7 @@ export class ServerBench implements RequestAcceptor {
         this.closed++
       },
       onRefused: (reason) => this.refused.push(reason),
+      limitReached: (limit) => this.limits.push(limit),
       ...options,
     })
   }
@@ -191,6 +195,8 @@ export class ClientBench implements ClientSessionOwner {
   readonly socket = new MemorySocket()
   readonly time = new VirtualTime()
   readonly events: string[] = []
+  /** Keys of the limits that were reached. */
+  readonly limits: string[] = []
   readonly transport: Transport
   readonly connection: Http1ClientConnection
 
@@ -199,6 +205,7 @@ export class ClientBench implements ClientSessionOwner {
     this.connection = new Http1ClientConnection(this.transport, {
       owner: this,
       wheel: this.time.wheel,
+      limitReached: (limit) => this.limits.push(limit),
       ...options,
     })
   }

@@ -2,7 +2,12 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import { Http2ClientConnection, type Http2ClientOptions } from '../../proxy/codec/http2/client-connection.ts'
 import { PREFACE } from '../../proxy/codec/http2/constants.ts'
-import { CONNECTION_WINDOW, MAX_STREAM_WINDOW, STREAM_WINDOW } from '../../proxy/codec/http2/options.ts'
+import {
+  CONNECTION_WINDOW,
+  MAX_CONNECTION_WINDOW,
+  MAX_STREAM_WINDOW,
+  STREAM_WINDOW,
+} from '../../proxy/codec/http2/options.ts'
 import { Http2ServerConnection, type Http2ServerOptions } from '../../proxy/codec/http2/server-connection.ts'
 import { Transport } from '../../proxy/codec/transport.ts'
 import type { Head } from '../../proxy/message/head.ts'
@@ -20,11 +25,21 @@ export class WireSocket extends EventEmitter {
   ended = false
   /** Above 256 KiB the connection sees a peer that does not read. */
   writableLength = 0
+  /** As a socket counts it: what it was given to write. */
+  bytesWritten = 0
+  paused = false
 
   setNoDelay(): void {}
+  pause(): void {
+    this.paused = true
+  }
+  resume(): void {
+    this.paused = false
+  }
   write(chunk: Buffer): void {
     // The buffer is the connection's to use again.
     this.written.push(Buffer.from(chunk))
+    this.bytesWritten += chunk.length
   }
   end(): void {
     this.ended = true
@@ -42,6 +57,11 @@ abstract class Bench {
   readonly socket = new WireSocket()
   readonly transport = new Transport(this.socket as unknown as Socket)
   readonly coder = new FrameCoder()
+  /** The limits that were reached, in order. */
+  readonly limits: string[] = []
+  readonly limitReached = (limit: string): void => {
+    this.limits.push(limit)
+  }
 
   send(...frames: Frame[]): void {
     this.sendBytes(Buffer.concat(frames.map((frame) => this.coder.write(frame))))
@@ -95,6 +115,19 @@ export const LIMITS = {
   maxStreams: 100,
 }
 
+/**
+ * A connection window that a test sets does not grow, unless it says so; and a bench has no turns, unless a test wants
+ * them.
+ */
+function withDefaults(options: Partial<Http2ServerOptions>): Omit<Http2ServerOptions, 'timers'> {
+  return {
+    ...LIMITS,
+    maxConnectionWindow: options.connectionWindow ?? MAX_CONNECTION_WINDOW,
+    ...options,
+    limits: { streamsPerTurn: 1_000_000, ...options.limits },
+  }
+}
+
 /** A request that the server connection handed out, with what came of it. */
 export class Accepted extends Received {
   override readonly stream: MessageStream
@@ -122,7 +155,7 @@ export class ServerBench extends Bench {
     super()
     this.connection = new Http2ServerConnection(
       this.transport,
-      { ...LIMITS, ...options, timers: this.clock.timers },
+      { ...withDefaults(options), timers: this.clock.timers, limitReached: this.limitReached },
       {
         request: (stream, head, end) => {
           const accepted = new Accepted(stream, head, end)
@@ -155,7 +188,7 @@ export class ClientBench extends Bench {
     super()
     this.connection = new Http2ClientConnection(
       this.transport,
-      { ...LIMITS, ...options, timers: this.clock.timers },
+      { ...withDefaults(options), timers: this.clock.timers, limitReached: this.limitReached },
       {
         capacityChanged: () => {
           this.events.push('capacity')

@@ -28,7 +28,7 @@ export function readChunked(text: string, limits: Http1Limits): Chunked {
     const size = Number.parseInt(digits as string, 16)
     const length = (extension as string).length
     extensions += length
-    if (length > limits.extensionBytes || extensions > limits.bodyExtensionBytes)
+    if (length > limits.chunkExtensionBytes || extensions > limits.bodyExtensionBytes)
       return { ...unfinished, body }
     at += line.length
     if (size === 0) break
@@ -44,6 +44,6 @@ export function readChunked(text: string, limits: Http1Limits): Chunked {
     trailers.push(line.slice(0, -2))
     at += line.length
   }
-  if (at + 2 - start > limits.trailerBytes && trailers.length > 0) return { ...unfinished, body }
+  if (at - start > limits.trailerBytes) return { ...unfinished, body }
   return { done: true, body, trailers, length: at + 2 }
 }

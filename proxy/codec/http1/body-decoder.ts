@@ -12,6 +12,8 @@ export class BodyDecoder {
   done = false
   /** Why the body is malformed, or null. */
   failure: string | null = null
+  /** Key of the limit that made it fail, "" when it was none. */
+  limit = ''
   /** The trailers of a body that is done. */
   trailers: Fields = NO_FIELDS
   /** Bytes still to come with BODY_LENGTH. */
@@ -56,6 +58,7 @@ export class BodyDecoder {
     this.from = chunked.from
     this.to = chunked.to
     this.failure = chunked.failure
+    this.limit = chunked.limit
     if (chunked.done) {
       this.done = true
       this.trailers = chunked.trailers

@@ -1,5 +1,5 @@
 import { type Fields, NO_FIELDS } from '../../message/fields.ts'
-import { section } from './field-section.ts'
+import { section, TOO_MANY_FIELDS } from './field-section.ts'
 import type { Http1Limits } from './limits.ts'
 import { CR, HEX_VALUE, LF, TOKEN_LOWER, VALUE_OCTET } from './octets.ts'
 
@@ -39,6 +39,8 @@ export class ChunkedDecoder {
   done = false
   /** What is wrong, or null. */
   failure: string | null = null
+  /** Key of the limit that was reached with `failure`, "" when it was none. */
+  limit = ''
   /** Never null once `done`. */
   trailers: Fields = NO_FIELDS
   #state = SIZE
@@ -127,7 +129,13 @@ export class ChunkedDecoder {
         case DONE:
           return i
         default:
-          if (!this.#extensionOctet(octet)) return this.#fail('a malformed or too long chunk extension', i)
+          if (++this.#extension > this.#limits.chunkExtensionBytes) {
+            return this.#fail('a chunk extension that is too long', i, 'http1.chunkExtensionBytes')
+          }
+          if (++this.#extensions > this.#limits.bodyExtensionBytes) {
+            return this.#fail('chunk extensions that are too long together', i, 'http1.bodyExtensionBytes')
+          }
+          if (!this.#extensionOctet(octet)) return this.#fail('a malformed chunk extension', i)
           i++
       }
     }
@@ -152,8 +160,6 @@ export class ChunkedDecoder {
 
   /** chunk-ext = *( ";" token [ "=" ( token / quoted-string ) ] ) */
   #extensionOctet(octet: number): boolean {
-    if (++this.#extension > this.#limits.extensionBytes) return false
-    if (++this.#extensions > this.#limits.bodyExtensionBytes) return false
     switch (this.#state) {
       case EXTENSION_NAME:
         if (TOKEN_LOWER[octet] !== 0) this.#named = true
@@ -195,16 +201,22 @@ export class ChunkedDecoder {
       return this.#finish(at + 2)
     }
     const before = this.#sectionLength
-    const limit = this.#limits.trailerBytes
+    // The empty line is no trailer.
+    const limit = this.#limits.trailerBytes + 2
     const take = Math.min(end - at, limit + 1 - before)
     if (before + take > this.#section.length) this.#growSection(before + take)
     // An octet less is taken where the end is found, so the section may hold bytes of the next message meanwhile.
     octets.copy(this.#section, before, at, at + take)
     this.#sectionLength = before + take
+    // Scanned anew with every piece, so that what is refused does not hang on the pieces: the limit bounds the work.
     const length = section.scan(this.#section, 0, this.#sectionLength, this.#limits.fields)
+    if (length === TOO_MANY_FIELDS) {
+      return this.#fail(`a trailer section of ${section.detail}`, at, 'limits.fields')
+    }
     if (length < 0) return this.#fail(`a malformed trailer section: ${section.detail}`, at)
     if (length > limit || (length === 0 && this.#sectionLength > limit)) {
-      return this.#fail(`a trailer section of more than ${limit} bytes`, at)
+      const what = `a trailer section of more than ${this.#limits.trailerBytes} bytes`
+      return this.#fail(what, at, 'limits.trailerBytes')
     }
     if (length === 0) return at + take
     this.trailers = section.trailers(this.#section.toString('latin1', 0, length), 0)
@@ -224,8 +236,9 @@ export class ChunkedDecoder {
     return at
   }
 
-  #fail(what: string, at: number): number {
+  #fail(what: string, at: number, limit = ''): number {
     this.failure = what
+    this.limit = limit
     this.from = at
     this.to = at
     return at

@@ -74,7 +74,7 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
 
   constructor(transport: Transport, options: Http1ClientOptions) {
     const limits = options.limits ?? DEFAULT_LIMITS
-    super(transport, limits, new ResponseHeadParser(limits))
+    super(transport, limits, new ResponseHeadParser(limits), options.limitReached)
     this.#owner = options.owner
     this.#wheel = options.wheel
     this.#period = Math.max(10, (options.timeouts ?? DEFAULT_CLIENT_TIMEOUTS).idleMs / LOOKS)
@@ -102,6 +102,10 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   /** The head of the request is written. */
   requestBegun(): void {
     this.requests++
+    if (this.requests >= this.limits.requests) {
+      this.limitReached('http1.requests')
+      this.#retire()
+    }
   }
 
   protected consume(octets: Buffer, from: number, to: number): number {
@@ -117,6 +121,7 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
         const next = this.readHead(octets, at, to)
         if (next === 0) return at
         if (next < 0) {
+          if (this.parser.limit !== '') this.limitReached(this.parser.limit)
           this.fail(this.parser.failed)
           return to
         }
@@ -124,8 +129,11 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
         this.#headRead(stream, this.record as HeadRecord, at < to)
       } else if (this.#phase === BODY) {
         at = this.body.next(octets, at, to)
-        if (this.body.failure !== null) this.fail(reasons.upstreamProtocol.with(this.body.failure))
-        else this.#deliver(octets, at < to)
+        if (this.body.failure === null) this.#deliver(octets, at < to)
+        else {
+          if (this.body.limit !== '') this.limitReached(this.body.limit)
+          this.fail(reasons.upstreamProtocol.with(this.body.failure))
+        }
       } else if (this.#phase === TUNNEL) {
         this.handedOn(to - at)
         this.#stream?.receiver?.data(octets, at, to, false)
@@ -145,6 +153,7 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
     if (head.status < 200) {
       if (head.status === 101) this.fail(reasons.upstreamProtocol.with('status 101 without an upgrade'))
       else if (++this.#interims > this.limits.interimHeads) {
+        this.limitReached('http1.interimHeads')
         this.fail(reasons.upstreamProtocol.with(`more than ${this.limits.interimHeads} interim responses`))
       } else receiver?.head(head, null, false)
       return

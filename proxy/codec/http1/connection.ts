@@ -1,4 +1,5 @@
 import type { Deadline } from '../../base/timer-wheel.ts'
+import { type LimitWatch, UNWATCHED } from '../../message/limit-watch.ts'
 import type { Transport, TransportUser } from '../transport.ts'
 import { BodyDecoder } from './body-decoder.ts'
 import { HeadCache } from './head-cache.ts'
@@ -11,6 +12,8 @@ const EMPTY = Buffer.alloc(0)
 const INPUT_KEPT = 4096
 /** An incomplete head is parsed again after so many more bytes, to find what is wrong with it early. */
 const REPARSE_AFTER = 4096
+/** Body bytes read beyond the window, in search of a FIN, while nothing of the body leaves. */
+const READ_ON = 256 * 1024
 
 /**
  * What both roles share: the input that could not be used yet, the search for heads, and the pausing of the transport.
@@ -21,6 +24,7 @@ const REPARSE_AFTER = 4096
 export abstract class Http1Connection implements TransportUser, Deadline {
   readonly transport: Transport
   protected readonly limits: Http1Limits
+  protected readonly limitReached: LimitWatch
   protected readonly body: BodyDecoder
   protected readonly parser: HeadParser
   /** The head that `readHead` found. */
@@ -36,9 +40,15 @@ export abstract class Http1Connection implements TransportUser, Deadline {
   #uncredited: number
   #paused: boolean
 
-  constructor(transport: Transport, limits: Http1Limits, parser: HeadParser) {
+  constructor(
+    transport: Transport,
+    limits: Http1Limits,
+    parser: HeadParser,
+    limitReached: LimitWatch = UNWATCHED,
+  ) {
     this.transport = transport
     this.limits = limits
+    this.limitReached = limitReached
     this.parser = parser
     this.body = new BodyDecoder(limits)
     this.record = null
@@ -69,6 +79,11 @@ export abstract class Http1Connection implements TransportUser, Deadline {
       this.#keep(chunk, 0, length)
       this.consumeKept()
     }
+  }
+
+  /** Nothing is read: what was read before waits to be used or to leave. */
+  protected get paused(): boolean {
+    return this.#paused
   }
 
   /** Bytes of input that wait. */
@@ -168,6 +183,20 @@ export abstract class Http1Connection implements TransportUser, Deadline {
     this.#paused = full
     if (full) this.transport.pause()
     else this.transport.resume()
+  }
+
+  /**
+   * To be called now and then while reading pauses: a paused socket does not see its peer go. A reset shows without
+   * reading; returns true then. A FIN stands behind the bytes that were sent before it, so a little more is read each
+   * time. What the peer sent beyond READ_ON hides its FIN until some of the body leaves.
+   */
+  protected peerLost(): boolean {
+    if (this.transport.reset) return true
+    if (this.#uncredited > this.limits.windowBytes + READ_ON || this.kept > this.limits.pipelineBytes)
+      return false
+    this.#paused = false
+    this.transport.resume()
+    return false
   }
 
   /** Reads on whatever waits, so that the peer's FIN is seen. */

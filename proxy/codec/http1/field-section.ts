@@ -25,7 +25,8 @@ export const MALFORMED = -1
 /** `scan` met more fields than allowed. */
 export const TOO_MANY_FIELDS = -2
 
-const MAX_FIELDS = 1000
+/** The most that `limits.fields` can be. */
+const MAX_FIELDS = 10_000
 
 /**
  * Reads a field section (RFC 9112 §5) in two passes: `scan` walks over the bytes once and notes where things are,
@@ -56,6 +57,9 @@ export class FieldSection {
   keepAlive = false
   teTrailers = false
   grpc = false
+  /** Several content types, of which one is gRPC's and one is not: which of them counts decides what the request is. */
+  mixedTypes = false
+  #contentTypes = 0
   #upgrades = false
   #nominated: Set<string> | null = null
 
@@ -146,6 +150,8 @@ export class FieldSection {
     this.keepAlive = false
     this.teTrailers = false
     this.grpc = false
+    this.mixedTypes = false
+    this.#contentTypes = 0
     this.#nominated = null
     for (let i = 0; i < this.count; i++) {
       const name = this.#names[i] as FieldName
@@ -195,11 +201,17 @@ export class FieldSection {
         this.expect = this.expect === null || this.expect === value ? value : `${this.expect}, ${value}`
         return true
       case CONTENT_TYPE:
-        if (!this.grpc) this.grpc = isGrpcContentType(value)
+        this.#contentType(isGrpcContentType(value))
         return true
       default:
         return true
     }
+  }
+
+  #contentType(grpc: boolean): void {
+    this.#contentTypes++
+    if (this.#contentTypes > 1 && grpc !== this.grpc) this.mixedTypes = true
+    if (grpc) this.grpc = true
   }
 
   #connection(value: string): void {
@@ -226,7 +238,10 @@ export class FieldSection {
     for (let i = 0; i < this.names.length; i++) {
       const name = this.names[i] as string
       if (name !== 'content-length' && name !== 'te' && nominated.has(name)) {
-        if (name === 'content-type') this.grpc = false
+        if (name === 'content-type') {
+          this.grpc = false
+          this.mixedTypes = false
+        }
         if (name === 'expect') this.expect = null
         continue
       }

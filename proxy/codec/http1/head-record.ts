@@ -64,6 +64,8 @@ export interface HeadParser {
   record: HeadRecord | null
   /** Why `parse` returned -1. */
   failed: Reason
+  /** Key of the limit that made `parse` return -1, "" when it was none. */
+  limit: string
   /**
    * Parses a head that starts at `from`. Returns the position behind it; 0 when it is not complete; -1 when it is
    * wrong, with `failed` telling why.

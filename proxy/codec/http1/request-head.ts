@@ -20,14 +20,15 @@ import { isWebSocketKey, requestedUpgrade, WEBSOCKET } from './upgrade.ts'
 const MAX_METHOD = 32
 const FAILED = -1
 const VERSION = Buffer.from('HTTP/1.', 'latin1')
-/** Codings that exist (RFC 9112 §7) and that this proxy does not undo: 501, where nonsense gets 400. */
-const OTHER_CODINGS = new Set(['gzip', 'x-gzip', 'deflate', 'compress', 'x-compress', 'br', 'zstd'])
+/** The name of a transfer coding (RFC 9112 §7), without parameters. */
+const CODING = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 
 /** Reads request heads (RFC 9112 §3, §5, §6) strictly: whatever could be read in two ways is refused. */
 export class RequestHeadParser implements HeadParser {
   record: HeadRecord | null = null
   /** Why `parse` returned -1. */
   failed: Reason = reasons.badRequest
+  limit = ''
   readonly #scheme: string
   readonly #limits: Http1Limits
 
@@ -50,8 +51,8 @@ export class RequestHeadParser implements HeadParser {
     const targetFrom = ++i
     while (i < end && TARGET_OCTET[octets[i] as number] === 1) i++
     const targetTo = i
-    if (targetTo - targetFrom > limits.targetBytes) {
-      return this.#fail(reasons.uriTooLong.with(`more than ${limits.targetBytes} bytes`))
+    if (targetTo - targetFrom > limits.uriBytes) {
+      return this.#fail(reasons.uriTooLong.with(`more than ${limits.uriBytes} bytes`), 'limits.uriBytes')
     }
     if (i === end) return this.#incomplete(from, to)
     if (octets[i] !== SP || i === targetFrom) return this.#badTarget(octets[i] as number, i === targetFrom)
@@ -68,7 +69,9 @@ export class RequestHeadParser implements HeadParser {
     i = section.scan(octets, i + 3, end, limits.fields)
     if (i <= 0) {
       if (i === INCOMPLETE) return this.#incomplete(from, to)
-      if (i === TOO_MANY_FIELDS) return this.#fail(reasons.headTooLarge.with(section.detail))
+      if (i === TOO_MANY_FIELDS) {
+        return this.#fail(reasons.headTooLarge.with(section.detail), 'limits.fields')
+      }
       return this.#bad(section.detail)
     }
     const text = octets.toString('latin1', from, i)
@@ -101,6 +104,7 @@ export class RequestHeadParser implements HeadParser {
         return this.#refuseBad('the request target * goes with OPTIONS only')
       }
     }
+    if (section.mixedTypes) return this.#refuseBad('Content-Type fields that contradict each other')
     let framing = BODY_NONE
     let length = -1
     if (section.transferEncodings > 0) {
@@ -173,7 +177,11 @@ export class RequestHeadParser implements HeadParser {
     const value = (section.transferEncoding as string).toLowerCase()
     if (value === 'chunked') return true
     const codings = value.split(',').map(trimOws)
-    if (codings.pop() === 'chunked' && codings.every((coding) => OTHER_CODINGS.has(coding))) {
+    // RFC 9112 §6.1: 501 for a coding that is not known, where nonsense gets 400.
+    if (
+      codings.pop() === 'chunked' &&
+      codings.every((coding) => CODING.test(coding) && coding !== 'chunked')
+    ) {
       return this.#refuse(reasons.notImplemented.with(`Transfer-Encoding ${codings.join(', ')}`))
     }
     return this.#refuseBad('Transfer-Encoding is not chunked')
@@ -181,7 +189,10 @@ export class RequestHeadParser implements HeadParser {
 
   #incomplete(from: number, to: number): number {
     if (to - from < this.#limits.headBytes) return INCOMPLETE
-    return this.#fail(reasons.headTooLarge.with(`more than ${this.#limits.headBytes} bytes`))
+    return this.#fail(
+      reasons.headTooLarge.with(`more than ${this.#limits.headBytes} bytes`),
+      'limits.headBytes',
+    )
   }
 
   #badTarget(octet: number, empty: boolean): number {
@@ -200,8 +211,9 @@ export class RequestHeadParser implements HeadParser {
     return this.#bad('the request line does not end in HTTP/1.1 or HTTP/1.0')
   }
 
-  #fail(reason: Reason): number {
+  #fail(reason: Reason, limit = ''): number {
     this.failed = reason
+    this.limit = limit
     return FAILED
   }
 
@@ -211,6 +223,7 @@ export class RequestHeadParser implements HeadParser {
 
   #refuse(reason: Reason): boolean {
     this.failed = reason
+    this.limit = ''
     return false
   }
 

@@ -1,7 +1,7 @@
 import { Fields } from '../../message/fields.ts'
 import { Head, parseContentLength } from '../../message/head.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
-import { INCOMPLETE, section } from './field-section.ts'
+import { INCOMPLETE, section, TOO_MANY_FIELDS } from './field-section.ts'
 import {
   BODY_CHUNKED,
   BODY_CLOSE,
@@ -22,6 +22,7 @@ export class ResponseHeadParser implements HeadParser {
   record: HeadRecord | null = null
   /** Why `parse` returned -1: always an `upstreamProtocol`. */
   failed: Reason = reasons.upstreamProtocol
+  limit = ''
   readonly #limits: Http1Limits
 
   constructor(limits: Http1Limits) {
@@ -53,7 +54,8 @@ export class ResponseHeadParser implements HeadParser {
     if (i + 1 >= end) return this.#incomplete(from, to)
     if (octets[i + 1] !== LF) return this.#bad('the status line does not end in CRLF')
     i = section.scan(octets, i + 2, end, this.#limits.fields)
-    if (i <= 0) return i === INCOMPLETE ? this.#incomplete(from, to) : this.#bad(section.detail)
+    if (i === INCOMPLETE) return this.#incomplete(from, to)
+    if (i < 0) return this.#bad(section.detail, i === TOO_MANY_FIELDS ? 'limits.fields' : '')
     section.collect(octets.toString('latin1', from, i), from)
     return this.#build(status, minor === 0) ? i : FAILED
   }
@@ -101,16 +103,18 @@ export class ResponseHeadParser implements HeadParser {
 
   #incomplete(from: number, to: number): number {
     if (to - from < this.#limits.headBytes) return INCOMPLETE
-    return this.#bad(`a head of more than ${this.#limits.headBytes} bytes`)
+    return this.#bad(`a head of more than ${this.#limits.headBytes} bytes`, 'limits.headBytes')
   }
 
-  #bad(detail: string): number {
+  #bad(detail: string, limit = ''): number {
     this.failed = reasons.upstreamProtocol.with(detail)
+    this.limit = limit
     return FAILED
   }
 
   #refuse(detail: string): boolean {
     this.failed = reasons.upstreamProtocol.with(detail)
+    this.limit = ''
     return false
   }
 }

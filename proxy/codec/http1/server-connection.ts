@@ -1,41 +1,19 @@
-import { Timer, type TimerWheel } from '../../base/timer-wheel.ts'
+import { Timer } from '../../base/timer-wheel.ts'
 import { atTurnEnd, type TurnEnd } from '../../base/turn.ts'
 import { NO_FIELDS } from '../../message/fields.ts'
-import type { LimitWatch } from '../../message/limit-watch.ts'
 import { type Reason, reasons } from '../../message/reason.ts'
-import type { Protocol, RequestAcceptor, ServerSession } from '../../message/session.ts'
+import type { Protocol, ServerSession } from '../../message/session.ts'
 import type { Transport } from '../transport.ts'
 import { Http1Connection } from './connection.ts'
 import { writeErrorReply } from './error-reply.ts'
 import { BODY_CLOSE, BODY_LENGTH, BODY_NONE, type HeadRecord } from './head-record.ts'
-import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS, type Http1Limits, type ServerTimeouts } from './limits.ts'
+import { DEFAULT_LIMITS, DEFAULT_SERVER_TIMEOUTS } from './limits.ts'
 import { CR, LF, NO_OCTETS } from './octets.ts'
 import { OUT_DONE, OUT_HEAD } from './outgoing.ts'
 import { RequestHeadParser } from './request-head.ts'
+import type { Http1ServerOptions } from './server-options.ts'
 import { Http1ServerStream } from './server-stream.ts'
 import { Silence } from './silence.ts'
-
-export interface Http1ServerOptions {
-  /** What requests get as their scheme. */
-  readonly scheme: 'http' | 'https'
-  readonly acceptor: RequestAcceptor
-  readonly wheel: TimerWheel
-  readonly limits?: Http1Limits
-  readonly timeouts?: ServerTimeouts
-  /** Written as `server` in the replies that the codec itself makes; none by default. */
-  readonly serverName?: string
-  /**
-   * Whether a caller that sent FIN behind its request still gets the response. Default true. With false it is taken to
-   * be gone, and its exchange ends: that is all that most callers do when they give up.
-   */
-  readonly halfClose?: boolean
-  /** The connection is gone. */
-  readonly onClosed?: (session: Http1ServerConnection) => void
-  /** The caller reached a limit; nobody is told by default. */
-  readonly limitReached?: LimitWatch
-  /** The codec itself turned input away, for metrics and logs. */
-  readonly onRefused?: (reason: Reason) => void
-}
 
 // Phases.
 /** Between requests, or within a head. */
@@ -85,10 +63,12 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   #inputEnded = false
   /** Bytes of the request thrown away behind its response. */
   #thrownAway = 0
+  /** Bytes of all bodies so far. */
+  #bodyBytes = 0
 
   constructor(transport: Transport, options: Http1ServerOptions) {
     const limits = options.limits ?? DEFAULT_LIMITS
-    super(transport, limits, new RequestHeadParser(options.scheme, limits))
+    super(transport, limits, new RequestHeadParser(options.scheme, limits), options.limitReached)
     this.#options = options
     const timeouts = options.timeouts ?? DEFAULT_SERVER_TIMEOUTS
     this.#silence = new Silence(timeouts)
@@ -123,13 +103,13 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
         }
         const next = this.readHead(octets, at, to)
         if (next === 0) break
-        if (next < 0) this.fail(this.parser.failed)
+        if (next < 0) this.#refuse(this.parser.failed, this.parser.limit)
         else this.#begin(this.record as HeadRecord)
         at = next < 0 ? to : next
       } else if (this.#phase === BODY) {
         at = this.body.next(octets, at, to)
-        if (this.body.failure !== null) this.fail(reasons.badRequest.with(this.body.failure))
-        else this.#deliver(octets)
+        if (this.body.failure === null) this.#deliver(octets)
+        else this.#refuse(reasons.badRequest.with(this.body.failure), this.body.limit)
       } else if (this.#phase === WAIT) break
       else if (this.#phase === TUNNEL) {
         this.#tunnelled(octets, at, to)
@@ -151,6 +131,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     this.#stream = stream
     this.#blankLine = false
     this.requests++
+    if (this.requests >= this.limits.requests) {
+      stream.keepAlive = false
+      this.limitReached('http1.requests')
+    }
     this.#phase = bodiless ? WAIT : BODY
     if (!bodiless) this.body.begin(record.framing, record.head.contentLength)
     this.#options.acceptor.request(stream, record.head, bodiless && record.head.tunnel === '')
@@ -163,9 +147,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     const done = body.done
     if (bytes === 0 && !done) return
     const answered = stream.out === OUT_DONE
+    this.#bodyBytes += bytes
     if (answered) {
       this.#thrownAway += bytes
-      if (this.#thrownAway > this.limits.drainBytes) return this.#finish(stream)
+      if (this.#thrownAway > this.limits.drainBytes) return this.#drainLimit(stream)
     } else this.handedOn(bytes)
     if (done) {
       this.#phase = WAIT
@@ -204,14 +189,18 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (stream === this.#stream && stream.out === OUT_DONE) this.#finish(stream)
   }
 
+  /** More of the request's body is to come than would be read and thrown away behind its response. */
+  get restTooLong(): boolean {
+    return this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes
+  }
+
   /** The response of `stream` is written. */
   responseSent(stream: Http1ServerStream): void {
     if (stream !== this.#stream) return
     if (stream.tunnel && !stream.incomingDone) return this.transport.end()
     if (!stream.keepAlive) this.#finish(stream)
     else if (stream.incomingDone) this.#next()
-    else if (this.body.framing === BODY_LENGTH && this.body.remaining > this.limits.drainBytes)
-      this.#finish(stream)
+    else if (this.restTooLong) this.#drainLimit(stream)
     else {
       this.#thrownAway = 0
       this.forgetCredit()
@@ -246,6 +235,11 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     receiver?.reset(reasons.downstreamClosed.with('the response was complete before the request'))
   }
 
+  #drainLimit(stream: Http1ServerStream): void {
+    this.limitReached('http1.drainBytes')
+    this.#finish(stream)
+  }
+
   #linger(): void {
     if (this.#phase >= LINGER) return
     this.#phase = LINGER
@@ -253,6 +247,12 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     else this.forgetCredit()
     this.transport.end()
     this.#options.wheel.arm(this.#timer, LINGER_MS)
+  }
+
+  /** Input is refused; `limit` is the key of the limit that it reached, "" when it is wrong. */
+  #refuse(reason: Reason, limit: string): void {
+    if (limit !== '') this.limitReached(limit)
+    this.fail(reason)
   }
 
   /** Ends the exchange under way, if any, and the connection; with a reply when none was begun. */
@@ -265,8 +265,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     this.#stream = null
     this.#options.onRefused?.(reason)
     if (out === OUT_HEAD) {
-      const bodiless = stream !== null && stream.record.head.method === 'HEAD'
-      writeErrorReply(this.transport, reason, this.#options.serverName ?? '', bodiless)
+      const request = stream === null ? null : stream.record.head
+      writeErrorReply(this.transport, reason, this.#options.serverName ?? '', request)
     }
     if (out === OUT_HEAD || out === OUT_DONE) this.#linger()
     else this.#abort(stream as Http1ServerStream)
@@ -360,22 +360,39 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
   /** Looks whether anything happened since the last time; nothing is armed per request. */
   expired(): void {
     if (this.#phase === CLOSED) return
-    const waiting = this.transport.unsent
+    const { transport } = this
+    if (this.#phase !== LINGER) this.#look()
+    else if (transport.unsent === 0 || this.#silence.stalled(true, transport.progress)) transport.destroy()
+    if (this.#phase !== CLOSED && !transport.socket.destroyed && this.#timer.due < 0) {
+      this.#options.wheel.arm(this.#timer, this.#silence.period)
+    }
+  }
+
+  #look(): void {
     const silence = this.#silence
-    if (this.#phase === LINGER) {
-      if (waiting === 0 || silence.stalled(waiting)) this.transport.destroy()
-    } else {
-      const partial = this.#phase === HEAD && this.kept > 0 && !this.#held
-      silence.observe(this.requests * 8 + this.#phase * 2 + (partial ? 1 : 0))
-      if (silence.stalled(waiting))
-        this.close(reasons.timeout.with('the caller takes no more of the response'))
-      else if (partial && silence.head()) this.fail(reasons.requestTimeout)
-      else if (this.#phase === HEAD && !partial && !this.#held && (this.draining || silence.idle())) {
-        this.#linger()
-      }
-    }
-    if (this.#phase !== CLOSED && !this.transport.socket.destroyed && this.#timer.due < 0) {
-      this.#options.wheel.arm(this.#timer, silence.period)
-    }
+    const transport = this.transport
+    const stream = this.#stream
+    const between = this.#phase === HEAD && !this.#held
+    const partial = between && this.kept > 0
+    const { progress } = transport
+    // With a body that waits for the endpoint, or for our 100 (Continue), the caller is not to blame.
+    const wanted = this.#phase === BODY && !this.paused && stream !== null && !stream.expecting
+    silence.observe(this.requests * 8 + this.#phase * 2 + (partial ? 1 : 0))
+    const moved = this.requests + this.#bodyBytes + transport.written
+    const stalled = silence.stalled(transport.unsent > 0, progress)
+    const starved = silence.starved(wanted && !stream.record.head.grpc, this.requests, this.#bodyBytes)
+    // A tunnel has a deadline of its own, timeouts.tunnel.
+    const still = silence.still(stream !== null && this.#phase !== TUNNEL, moved, progress)
+    if (this.paused && this.peerLost()) transport.destroy()
+    else if (stalled) {
+      this.limitReached('timeouts.write')
+      this.close(reasons.writeTimeout)
+    } else if (partial && silence.head()) this.#refuse(reasons.requestTimeout, 'timeouts.head')
+    else if (starved) {
+      this.#refuse(reasons.requestTimeout.with('its body brings too little'), 'timeouts.body')
+    } else if (still) {
+      const reason = wanted && stream.out === OUT_HEAD ? reasons.requestTimeout : reasons.timeout
+      this.#refuse(reason.with('nothing moved for too long'), 'timeouts.stream')
+    } else if (between && !partial && (this.draining || silence.idle())) this.#linger()
   }
 }

@@ -30,7 +30,7 @@ export class Http1ServerStream extends OutgoingStream {
   /** The response has turned the connection into a tunnel. */
   tunnel: boolean
   /** The caller still waits for 100 (Continue). */
-  #expecting: boolean
+  expecting: boolean
 
   constructor(connection: Http1ServerConnection, record: HeadRecord) {
     super(connection.transport, null, null)
@@ -39,7 +39,7 @@ export class Http1ServerStream extends OutgoingStream {
     this.incomingDone = record.framing === BODY_NONE && record.head.tunnel === ''
     this.keepAlive = record.keepAlive
     this.tunnel = false
-    this.#expecting = record.expectContinue
+    this.expecting = record.expectContinue
   }
 
   head(head: Head, added: Added | null, end: boolean): void {
@@ -76,8 +76,12 @@ export class Http1ServerStream extends OutgoingStream {
       shape |= SHAPE_CHUNKED
     }
     // A caller that was not told to continue may send the body or may not: what follows cannot be told apart.
-    if (this.#expecting && !this.incomingDone) this.keepAlive = false
+    if (this.expecting && !this.incomingDone) this.keepAlive = false
     if (this.connection.draining) this.keepAlive = false
+    // Said now, since nobody else would tell the caller that its next request must go elsewhere.
+    if (!this.incomingDone && this.receiver?.discards === true && this.connection.restTooLong) {
+      this.keepAlive = false
+    }
     if (!this.keepAlive) shape |= SHAPE_CLOSE
     else if (record.http10) shape |= SHAPE_KEEP_ALIVE
     if (!writeHead(this.transport, head, shape, added)) return this.contradiction(headFailure)
@@ -108,7 +112,7 @@ export class Http1ServerStream extends OutgoingStream {
   #interim(head: Head, added: Added | null): void {
     // RFC 9110 §15.2: HTTP/1.0 knows no interim responses. 101 would change the protocol, which nobody asked for.
     if (this.record.http10 || head.status === 101) return
-    if (head.status === 100) this.#expecting = false
+    if (head.status === 100) this.expecting = false
     if (!writeHead(this.transport, head, SHAPE_RESPONSE | SHAPE_BARE, added)) this.contradiction(headFailure)
   }
 

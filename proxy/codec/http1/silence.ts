@@ -1,5 +1,8 @@
 import type { ServerTimeouts } from './limits.ts'
 
+/** A body that brings less in `bodyMs` does not move: a byte now and then is the slow attack itself (Slowloris, R.U.D.Y.). */
+const BODY_PROGRESS = 1024
+
 /**
  * Tells how long a connection has been the same, by looking at it now and then: a request costs no clock reading and
  * no timer. A deadline is met late by up to one period, never early.
@@ -10,12 +13,20 @@ export class Silence {
   readonly #timeouts: ServerTimeouts
   #state = -1
   #quiet = 0
-  #waiting = 0
+  #progress = 0
   #stalled = 0
+  #request = 0
+  #body = 0
+  #starved = 0
+  #moved = 0
+  #taken = 0
+  #still = 0
 
   constructor(timeouts: ServerTimeouts) {
     this.#timeouts = timeouts
-    this.period = Math.max(10, Math.min(timeouts.headMs, timeouts.idleMs, timeouts.stallMs) / 4)
+    const { headMs, idleMs, bodyMs, writeMs, streamMs } = timeouts
+    const shortest = Math.min(headMs, idleMs, bodyMs || headMs, writeMs || headMs, streamMs || headMs)
+    this.period = Math.max(10, shortest / 4)
   }
 
   /** `state` is any number that differs when something happened. */
@@ -34,10 +45,38 @@ export class Silence {
     return this.#quiet * this.period >= this.#timeouts.idleMs
   }
 
-  /** `waiting` bytes of output wait for the peer: true when none of them left for too long. */
-  stalled(waiting: number): boolean {
-    this.#stalled = waiting > 0 && waiting === this.#waiting ? this.#stalled + 1 : 0
-    this.#waiting = waiting
-    return this.#stalled * this.period >= this.#timeouts.stallMs
+  /** Output is `waiting` for the peer, which has taken `progress` so far: true when it took nothing for too long. */
+  stalled(waiting: boolean, progress: number): boolean {
+    this.#stalled = waiting && progress === this.#progress ? this.#stalled + 1 : 0
+    this.#progress = progress
+    return this.#late(this.#stalled, this.#timeouts.writeMs)
+  }
+
+  /**
+   * The body of the request with number `request` is `wanted`, and `bytes` bytes of bodies came on the connection so
+   * far: true when it brought too little for too long.
+   */
+  starved(wanted: boolean, request: number, bytes: number): boolean {
+    if (!wanted || request !== this.#request || bytes - this.#body >= BODY_PROGRESS) {
+      this.#request = wanted ? request : 0
+      this.#body = bytes
+      this.#starved = 0
+    } else this.#starved += 1
+    return this.#late(this.#starved, this.#timeouts.bodyMs)
+  }
+
+  /**
+   * A request is `active`; `moved` differs when a byte of it came or was written, `taken` when the peer took one: true
+   * when neither did for too long.
+   */
+  still(active: boolean, moved: number, taken: number): boolean {
+    this.#still = active && moved === this.#moved && taken === this.#taken ? this.#still + 1 : 0
+    this.#moved = moved
+    this.#taken = taken
+    return this.#late(this.#still, this.#timeouts.streamMs)
+  }
+
+  #late(looks: number, ms: number): boolean {
+    return looks > 0 && ms > 0 && looks * this.period >= ms
   }
 }

@@ -33,7 +33,10 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
   protected readonly isClient = true
   protected readonly protocolReason = reasons.upstreamProtocol
   protected readonly closedReason = reasons.upstreamClosed
+  protected readonly floodReason = reasons.upstreamProtocol
   protected readonly lateReason = reasons.upstreamProtocol
+  protected readonly lateLimit = 'timeouts.connect'
+  protected readonly stalledReason = reasons.timeout
 
   readonly #owner: ClientSessionOwner
   readonly #maxStreams: number
@@ -50,7 +53,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     PREFACE.copy(transport.buffer, at)
     transport.length = at + PREFACE.length
     writeSettings(transport, [SETTINGS_ENABLE_PUSH, 0, ...this.own.entries()])
-    this.openWindow()
+    this.window.open(transport)
   }
 
   /** 0 until the server's SETTINGS have come: how many streams it allows is not known before. */
@@ -63,7 +66,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     const stream = new Http2Stream(this, this.#nextId, this.peer.initialWindow, this.own.streamWindow)
     stream.receiver = receiver
     stream.source = source
-    this.streams.add(stream)
+    this.add(stream)
     this.#nextId += 2
     if (this.#nextId > LAST_STREAM_ID) this.#retire()
     return stream
@@ -71,6 +74,21 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
 
   drain(): void {
     this.#retire()
+  }
+
+  /** The pool opens another connection for what comes. */
+  protected part(): void {
+    this.#retire()
+  }
+
+  /** A response has no deadline of this kind. */
+  bodyOverdue(): void {}
+
+  streamOverdue(stream: Http2Stream): void {
+    this.limitReached('timeouts.stream')
+    const reason = reasons.timeout.with(`nothing moved for ${this.options.streamMs} ms`)
+    this.sendReset(stream, reason.http2)
+    stream.abort(reason)
   }
 
   #retire(): void {
@@ -116,7 +134,7 @@ export class Http2ClientConnection extends Http2Connection implements ClientSess
     const head = this.decoder.head(block, from, to, RESPONSE)
     if (head === null) {
       if (this.decoder.broken !== '') this.compressionError()
-      else this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+      else this.badBlock(stream)
       return
     }
     if (head.status < 200) {

@@ -1,37 +1,27 @@
-import { type Deadline, Timer } from '../../base/timer-wheel.ts'
-import { type LimitWatch, UNWATCHED } from '../../message/limit-watch.ts'
-import { type Reason, reasons } from '../../message/reason.ts'
-import type { Transport, TransportUser } from '../transport.ts'
-import { DEFAULT_WINDOW, ENHANCE_YOUR_CALM, ERROR_NAMES, NO_ERROR } from './constants.ts'
-import { FloodBudget } from './flood-budget.ts'
-import { writeData, writeGoaway, writeRstStream, writeWindowUpdate } from './frame/frame-writer.ts'
+import type { Transport } from '../transport.ts'
+import { ConnectionLife } from './connection-life.ts'
+import { DEFAULT_WINDOW, FLOW_CONTROL_ERROR, MAX_WINDOW } from './constants.ts'
+import { FloodBudget, FORGIVEN, USED_UP } from './flood-budget.ts'
+import { writeData, writeRstStream, writeWindowUpdate } from './frame/frame-writer.ts'
+import { type Glitch, glitches } from './glitches.ts'
 import { HeadEncoder } from './head-encoder.ts'
+import { DEFAULT_LIMITS, type Http2Limits } from './limits.ts'
 import type { Http2Options } from './options.ts'
 import { ReadyList } from './ready-list.ts'
 import { ResetHistory } from './reset-history.ts'
 import type { Http2Stream } from './stream.ts'
 import { CLOSED } from './stream-state.ts'
-import { StreamTable } from './stream-table.ts'
 
-/** Time a closing connection waits for the peer to close too, in milliseconds. */
-const LINGER_MS = 1000
-
-/** WINDOW_UPDATE frames that a peer may send without having got any DATA. */
-const FREE_WINDOW_UPDATES = 1000
-/** And those that each DATA frame and each stream allows. */
-const UPDATES_PER_FRAME = 10
-
-const DEADLINE_IDLE = 0
-const DEADLINE_HEAD = 1
-const DEADLINE_LINGER = 2
+/** WINDOW_UPDATE frames that a peer may send without a stream or DATA to give cause for them [Envoy: 5]. */
+const FREE_WINDOW_UPDATES = 5
+/** Each is one of a pair, for the stream and for the connection [Envoy: 2]. */
+const PAIR = 2
 
 /**
- * What streams lean on: the transport, the connection's windows in both directions, who waits for them, and how the
- * connection ends. Frames are the business of Http2Connection.
+ * What streams lean on: the connection's windows in both directions, who waits for them, and what is held against the
+ * peer. Frames are the business of Http2Connection.
  */
-export abstract class ConnectionCore implements TransportUser, Deadline {
-  readonly protocol = 'h2' as const
-  readonly transport: Transport
+export abstract class ConnectionCore extends ConnectionLife {
   readonly encoder = new HeadEncoder()
   /** What we may still send on the connection, in bytes. */
   sendWindow = DEFAULT_WINDOW
@@ -39,144 +29,50 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   extendedConnect = false
   /** Streams there have been. */
   opened = 0
+  /** Pieces of body that came and have been passed on. */
+  passedOn = 0
 
-  protected readonly options: Http2Options
-  protected readonly limitReached: LimitWatch
-  protected readonly streams = new StreamTable()
-  /** Why the connection ended or is ending; null while it is well. */
-  protected failure: Reason | null = null
-  /** What the peer may still send us on the connection, in bytes. */
-  protected receiveWindow = DEFAULT_WINDOW
-  /** Something was read since the idle deadline last looked. */
-  protected activity = false
-
-  // Frames and streams that lead nowhere are paid from here.
-  readonly #floods = new FloodBudget()
+  protected readonly limits: Http2Limits
+  readonly #floods: FloodBudget
   readonly #ready = new ReadyList()
   readonly #resets = new ResetHistory()
-  readonly #idleTimer: Timer
-  readonly #headTimer: Timer
-  // Credited bytes that no WINDOW_UPDATE has told the peer of yet.
-  #unannounced = 0
   #dataFrames = 0
   #windowUpdates = 0
+  #emptyData = 0
+  // Answers to the peer that have gathered since the transport's last completed write.
+  #answers = 0
+  #answersSince = 0
+  // Decoded bytes of the heads of open streams.
+  #headBytes = 0
 
   protected constructor(transport: Transport, options: Http2Options) {
-    this.transport = transport
-    this.options = options
-    this.limitReached = options.limitReached ?? UNWATCHED
-    this.#idleTimer = new Timer(this, DEADLINE_IDLE)
-    this.#headTimer = new Timer(this, DEADLINE_HEAD)
-    transport.user = this
-    this.headExpected()
-    if (options.idleMs > 0) options.timers.arm(this.#idleTimer, options.idleMs)
+    super(transport, options)
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#floods = new FloodBudget(this.limits.glitches, this.limits.glitchRefill)
   }
 
-  /** Streams under way. */
-  get active(): number {
-    return this.streams.size
-  }
-
-  /** The reason streams get when the peer breaks the protocol. */
-  protected abstract readonly protocolReason: Reason
-  /** The reason streams get when the peer's side of the connection ends. */
-  protected abstract readonly closedReason: Reason
-  /** The reason when the peer took too long over its preface or a header block. */
-  protected abstract readonly lateReason: Reason
-  /** The last stream of the peer's that we processed, for GOAWAY. */
-  protected abstract lastProcessed(): number
-  /** One stream or more have ended and are no longer among `streams`. */
-  protected abstract streamsEnded(): void
-  /** The socket is gone. */
-  protected abstract connectionClosed(reason: Reason): void
-  protected abstract stopReading(): void
-  abstract read(chunk: Buffer): void
-
-  // Ending
-
-  /** Ends the connection: GOAWAY with `code` and the reason in words; every stream is told. */
-  fail(code: number, reason: Reason): void {
-    if (this.failure !== null) return
-    this.failure = reason
-    this.stopReading()
-    writeGoaway(this.transport, this.lastProcessed(), code, reason.toString())
-    this.#abortAll(reason)
-    this.finish()
-  }
-
-  /** The peer broke the protocol. */
-  frameError(code: number, detail: string): void {
-    this.fail(code, this.protocolReason.with(`${detail} (${ERROR_NAMES[code]})`))
-  }
-
-  close(reason: Reason): void {
-    this.fail(NO_ERROR, reason)
-  }
-
-  /** Sends what is gathered and closes, at the latest after a while. */
-  protected finish(): void {
-    this.#disarm()
-    this.transport.end()
-    this.options.timers.arm(new Timer(this, DEADLINE_LINGER), LINGER_MS)
-  }
-
-  /** HTTP/2 knows no half-closed connection: nothing more can be opened or answered. */
-  readEnd(): void {
-    this.failure ??= this.closedReason
-    this.stopReading()
-    this.#abortAll(this.failure)
-    this.finish()
-  }
-
-  closed(error: Error | null): void {
-    this.stopReading()
-    this.#disarm()
-    this.failure ??= error === null ? this.closedReason : this.closedReason.with(error.message)
-    this.#abortAll(this.failure)
-    this.connectionClosed(this.failure)
-  }
-
-  #abortAll(reason: Reason): void {
-    if (this.streams.size === 0) return
-    const streams = this.streams.all()
-    this.streams.clear()
-    for (const stream of streams) stream.abort(reason)
-    this.streamsEnded()
-  }
-
-  // Deadlines
-
-  /** From now on the peer has its time to complete a preface or a header block, until `headArrived`. */
-  protected headExpected(): void {
-    this.options.timers.arm(this.#headTimer, this.options.headMs)
-  }
-
-  protected headArrived(): void {
-    this.options.timers.disarm(this.#headTimer)
-  }
-
-  #disarm(): void {
-    this.options.timers.disarm(this.#idleTimer)
-    this.options.timers.disarm(this.#headTimer)
-  }
-
-  expired(kind: number): void {
-    if (kind === DEADLINE_LINGER) {
-      this.transport.destroy()
-    } else if (kind === DEADLINE_HEAD) {
-      this.fail(NO_ERROR, this.lateReason.with('no complete connection preface or header block'))
-    } else if (this.streams.size > 0 || this.activity) {
-      this.activity = false
-      this.options.timers.arm(this.#idleTimer, this.options.idleMs)
-    } else {
-      this.fail(NO_ERROR, reasons.idleTimeout)
-    }
-  }
+  /** Parts with a peer before it becomes a nuisance: no new streams, those under way go on. `why` in words. */
+  protected abstract part(why: string): void
 
   // Streams
 
+  protected add(stream: Http2Stream): void {
+    this.streams.add(stream)
+    this.watchProgress()
+  }
+
   forget(stream: Http2Stream): void {
-    if (this.streams.delete(stream.id)) this.streamsEnded()
+    if (!this.streams.delete(stream.id)) return
+    this.#headBytes -= stream.headBytes
+    this.streamsEnded()
+  }
+
+  /** Counts the head of a new stream among those held; false when that makes more than `most` bytes. */
+  protected holdHead(stream: Http2Stream, bytes: number, most: number): boolean {
+    if (this.#headBytes + bytes > most) return false
+    stream.headBytes = bytes
+    this.#headBytes += bytes
+    return true
   }
 
   /** Sends RST_STREAM and forgets the stream; its receiver is not told. */
@@ -193,10 +89,11 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
     writeRstStream(this.transport, id, code)
   }
 
-  /** Sends RST_STREAM for what came on a stream that is over, and charges the peer. */
-  protected resetClosed(id: number, code: number): void {
+  /** Answers what came on a stream that is over, or may not begin, with RST_STREAM, and charges the peer. */
+  protected resetClosed(id: number, code: number, glitch: Glitch): void {
     this.writeReset(id, code)
-    this.glitch(1)
+    this.glitch(glitch)
+    this.answered()
   }
 
   /**
@@ -211,12 +108,52 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   protected streamError(stream: Http2Stream, code: number, detail: string): void {
     this.sendReset(stream, code)
     stream.abort(this.protocolReason.with(detail))
-    this.glitch(1)
+    this.glitch(glitches.streamError)
+    this.answered()
   }
 
-  /** Charges the peer for something that leads nowhere. */
-  protected glitch(cost: number): void {
-    if (!this.#floods.spend(cost, this.options.timers.now())) this.fail(ENHANCE_YOUR_CALM, reasons.flood)
+  writeOverdue(stream: Http2Stream): void {
+    this.limitReached('timeouts.write')
+    const reason = this.stalledReason.with(`its windows let nothing through for ${this.options.writeMs} ms`)
+    this.sendReset(stream, reason.http2)
+    stream.abort(reason)
+  }
+
+  // Floods
+
+  /** Charges the peer, `times` over, for something that leads nowhere. */
+  protected glitch(glitch: Glitch, times = 1): void {
+    if (this.failure !== null) return
+    const verdict = this.#floods.spend(glitch.cost * times, this.options.timers.now())
+    if (verdict === FORGIVEN) return
+    if (verdict === USED_UP) {
+      this.calmDown('http2.glitches', glitch.words)
+      return
+    }
+    this.limitReached('http2.glitches')
+    this.part(`${this.floodReason.with(glitch.words)}; three quarters of what is forgiven are used up`)
+  }
+
+  /** A frame was written because the peer sent one: the answers to a peer that does not read must not pile up. */
+  protected answered(): void {
+    if (this.#answersSince !== this.transport.flushes) {
+      this.#answersSince = this.transport.flushes
+      this.#answers = 0
+    }
+    this.#answers += 1
+    if (this.#answers > this.limits.controlFrames)
+      this.calmDown('http2.controlFrames', 'answers to its PING, SETTINGS and errors that it does not read')
+  }
+
+  /**
+   * DATA without a byte of body and without an end costs no window. Each stream and each piece of body that has been
+   * passed on excuses one, for clients that flush often. Small frames with bytes need no such limit: however many wait,
+   * they take up no more than their bytes (BodyQueue), which the windows bound.
+   */
+  protected emptyData(): void {
+    this.#emptyData += 1
+    if (this.#emptyData > this.limits.emptyData + this.opened + this.passedOn)
+      this.calmDown('http2.emptyData', 'DATA frames without data')
   }
 
   // Flow control, outwards
@@ -224,11 +161,12 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
   /** A WINDOW_UPDATE came: in number they follow from what we send, so that more of them serve no purpose. */
   protected windowUpdated(): void {
     this.#windowUpdates += 1
-    if (this.#windowUpdates > FREE_WINDOW_UPDATES + UPDATES_PER_FRAME * (this.#dataFrames + this.opened))
-      this.glitch(0.2)
+    const caused = this.opened + this.limits.windowUpdates * this.#dataFrames
+    if (this.#windowUpdates > FREE_WINDOW_UPDATES + PAIR * caused) this.glitch(glitches.windowUpdate)
   }
 
   sendData(id: number, chunk: Buffer, from: number, to: number, end: boolean): void {
+    this.sent += to - from
     const max = this.encoder.maxFrameSize
     while (to - from > max) {
       writeData(this.transport, id, chunk, from, from + max, false)
@@ -257,32 +195,45 @@ export abstract class ConnectionCore implements TransportUser, Deadline {
     }
   }
 
+  /**
+   * A new initial window shifts the window of every open stream (RFC 9113 §6.9.2). A walk over all of them, and paid by
+   * the peer: to keep windows relative to the initial one would cost each DATA frame an addition, and the streams that
+   * wait and the largest window would have to be looked for all the same.
+   */
+  protected shiftWindows(delta: number): boolean {
+    if (delta === 0) return true
+    this.glitch(glitches.windowShift, this.streams.size)
+    if (this.failure !== null) return false
+    for (const stream of this.streams.all()) {
+      stream.sendWindow += delta
+      if (stream.sendWindow > MAX_WINDOW) {
+        this.frameError(FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE makes a window overflow')
+        return false
+      }
+      if (stream.waiting !== null) this.whenReady(stream)
+    }
+    return true
+  }
+
   drained(): void {
     this.pump()
   }
 
   // Flow control, inwards
 
-  /** Raises the connection's window from the protocol's default to ours. To be called once, behind our SETTINGS. */
-  protected openWindow(): void {
-    const more = this.options.connectionWindow - this.receiveWindow
-    if (more <= 0) return
-    writeWindowUpdate(this.transport, 0, more)
-    this.receiveWindow += more
-  }
-
   /** `bytes` more bytes of body are the peer's to send on the connection. */
   credit(bytes: number): void {
-    this.#unannounced += bytes
-    if (this.#unannounced * 2 < this.options.connectionWindow || this.failure !== null) return
-    writeWindowUpdate(this.transport, 0, this.#unannounced)
-    this.receiveWindow += this.#unannounced
-    this.#unannounced = 0
+    if (this.failure === null) this.window.credit(bytes, this.transport)
   }
 
-  /** What the peer may send when everything announced and not yet announced is counted: full when nothing is open. */
+  /** What the peer may send when everything announced and not yet announced is counted. */
   get windowWithCredit(): number {
-    return this.receiveWindow + this.#unannounced
+    return this.window.withCredit
+  }
+
+  /** What that is when no stream holds anything, in bytes; grows with use. */
+  get windowSize(): number {
+    return this.window.size
   }
 
   /** Gives the peer back what it used of the stream's window; more, when all of it left at once. */

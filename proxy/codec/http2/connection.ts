@@ -4,7 +4,6 @@ import { ConnectionCore } from './connection-core.ts'
 import {
   COMPRESSION_ERROR,
   CONTINUATION,
-  ENHANCE_YOUR_CALM,
   FLAG_ACK,
   FLAG_END_HEADERS,
   FLAG_END_STREAM,
@@ -25,15 +24,13 @@ import {
 } from './constants.ts'
 import { type FrameHandler, FrameReader, SETTINGS_FIRST } from './frame/frame-reader.ts'
 import { writePingAck, writeSettingsAck } from './frame/frame-writer.ts'
+import { glitches } from './glitches.ts'
 import { HeadDecoder } from './head-decoder.ts'
 import { HeaderBlock } from './header-block.ts'
 import type { Http2Options } from './options.ts'
 import { OwnSettings, PeerSettings } from './settings.ts'
 import type { Http2Stream } from './stream.ts'
-import { CLOSED, mayReceive } from './stream-state.ts'
-
-/** Settings in one frame: there are not that many. */
-const MAX_SETTINGS = 32
+import { CLOSED, mayReceive, maySend } from './stream-state.ts'
 
 /** What both roles do with the frames that come in (RFC 9113 §6). */
 export abstract class Http2Connection extends ConnectionCore implements FrameHandler {
@@ -41,14 +38,18 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   protected readonly own: OwnSettings
   protected readonly decoder: HeadDecoder
   protected readonly reader: FrameReader
+  /** The peer has seen our SETTINGS (RFC 9113 §6.5.3). */
+  protected settingsAcknowledged = false
   readonly #block: HeaderBlock
 
   protected constructor(transport: Transport, options: Http2Options) {
     super(transport, options)
     this.own = new OwnSettings(options)
-    this.decoder = new HeadDecoder(this.own.headerTableSize, options.maxHeadBytes, options.maxFields)
+    const { maxHeadBytes, maxFields, maxCookies, maxTrailerBytes } = options
+    const table = this.own.headerTableSize
+    this.decoder = new HeadDecoder(table, maxHeadBytes, maxFields, maxCookies, maxTrailerBytes)
     this.reader = new FrameReader(this)
-    this.#block = new HeaderBlock(options.maxHeadBytes * 2)
+    this.#block = new HeaderBlock(options.maxHeadBytes * 2, this.limits.continuations)
   }
 
   /** True in the client role: the peer is a server. */
@@ -68,6 +69,11 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   read(chunk: Buffer): void {
     this.activity = true
     this.reader.read(chunk, 0, chunk.length)
+    if (this.reader.unfinished !== null) this.watchProgress()
+  }
+
+  get unfinishedFrame(): Buffer | null {
+    return this.reader.unfinished
   }
 
   protected stopReading(): void {
@@ -83,11 +89,10 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     to: number,
     end: boolean,
   ): void {
-    if (flow > this.receiveWindow) {
+    if (!this.window.take(flow, this.transport)) {
       this.frameError(FLOW_CONTROL_ERROR, 'more DATA than the connection window allows')
       return
     }
-    this.receiveWindow -= flow
     const bytes = to - from
     const stream = this.streams.get(id)
     if (stream === undefined || !mayReceive(stream.state)) {
@@ -128,7 +133,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
         return
       }
     } else if (bytes === 0 && flow <= padding) {
-      this.glitch(1)
+      this.emptyData()
       if (this.failure !== null) return
     }
     if (stream.receiver === null) stream.credit(bytes)
@@ -143,9 +148,9 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     } else if (stream !== undefined) {
       this.streamError(stream, STREAM_CLOSED, 'DATA after END_STREAM')
     } else if (this.mayHaveCrossed(id)) {
-      this.glitch(0.1)
+      this.glitch(glitches.crossed)
     } else {
-      this.resetClosed(id, STREAM_CLOSED)
+      this.resetClosed(id, STREAM_CLOSED, glitches.closedStream)
     }
   }
 
@@ -186,7 +191,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
         break
       default:
         // Unknown types are ignored (RFC 9113 §5.5), but not for ever.
-        this.glitch(0.2)
+        this.glitch(glitches.unknown)
     }
   }
 
@@ -206,7 +211,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
 
   /** HEADERS on a stream that is no more. */
   protected headersOnClosed(id: number): void {
-    if (this.mayHaveCrossed(id)) this.glitch(0.1)
+    if (this.mayHaveCrossed(id)) this.glitch(glitches.crossed)
     else if (this.wasPassedOver(id)) this.frameError(PROTOCOL_ERROR, `stream ${id} comes after a higher one`)
     else this.frameError(STREAM_CLOSED, `HEADERS on stream ${id}, which is over`)
   }
@@ -216,8 +221,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       return this.frameError(PROTOCOL_ERROR, `CONTINUATION on stream ${id} without HEADERS before it`)
     }
     const block = this.#block
-    const code = block.append(chunk, from, to)
-    if (code !== NO_ERROR) return this.frameError(code, block.problem)
+    if (block.append(chunk, from, to) !== NO_ERROR) return this.calmDown(block.limit, block.problem)
     if ((flags & FLAG_END_HEADERS) === 0) return
     this.reader.continuing = 0
     this.headArrived()
@@ -237,7 +241,7 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     } else if (!mayReceive(stream.state)) {
       this.streamError(stream, STREAM_CLOSED, 'HEADERS after END_STREAM')
     } else if (fields === null) {
-      this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
+      this.badBlock(stream)
     } else if (stream.tunnel !== '') {
       // RFC 9113 §8.5: a tunnel is made of DATA frames only.
       this.streamError(stream, PROTOCOL_ERROR, 'HEADERS in a tunnel')
@@ -252,6 +256,12 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       if (stream.receiver !== null) stream.receiver.trailers(fields)
       if (stream.state === CLOSED) this.forget(stream)
     }
+  }
+
+  /** A stream error for a header block that cannot be used. */
+  protected badBlock(stream: Http2Stream): void {
+    if (this.decoder.tooLarge !== '') this.limitReached(this.decoder.limit)
+    this.streamError(stream, PROTOCOL_ERROR, this.decoder.malformed + this.decoder.tooLarge)
   }
 
   /** The state of header compression is lost, and the connection with it (RFC 9113 §4.3). */
@@ -271,12 +281,13 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
       problem = `stream ${id} depends on itself`
     }
     // Priorities themselves are not acted upon (RFC 9113 §5.3.2).
-    if (code === NO_ERROR) return this.glitch(0.2)
+    if (code === NO_ERROR) return this.glitch(glitches.priority)
     const stream = this.streams.get(id)
     if (stream !== undefined) this.streamError(stream, code, problem)
     // An idle stream cannot be reset.
     else if (this.isIdle(id)) this.frameError(code, problem)
-    else if (!this.mayHaveCrossed(id)) this.resetClosed(id, code)
+    else if (this.mayHaveCrossed(id)) this.glitch(glitches.crossed)
+    else this.resetClosed(id, code, glitches.closedStream)
   }
 
   #rstStream(id: number, chunk: Buffer, from: number, to: number): void {
@@ -284,14 +295,13 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (id === 0 || this.isIdle(id))
       return this.frameError(PROTOCOL_ERROR, `RST_STREAM on stream ${id}, which is idle`)
     const stream = this.streams.get(id)
-    if (stream !== undefined) {
-      stream.state = CLOSED
-      this.forget(stream)
-      stream.abort(this.resetReason(chunk.readUInt32BE(from)))
-      // A server may refuse what we ask of it as often as we ask.
-      if (this.isClient) return
-    }
-    this.glitch(1)
+    if (stream === undefined) return this.glitch(glitches.lateReset)
+    const answered = !maySend(stream.state)
+    stream.state = CLOSED
+    this.forget(stream)
+    stream.abort(this.resetReason(chunk.readUInt32BE(from)))
+    // A server may refuse what we ask of it as often as we ask.
+    if (!this.isClient) this.glitch(answered ? glitches.lateReset : glitches.reset)
   }
 
   #settings(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
@@ -310,8 +320,8 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     }
     if (length % 6 !== 0)
       return this.frameError(FRAME_SIZE_ERROR, 'SETTINGS is not a multiple of 6 bytes long')
-    if (length > MAX_SETTINGS * 6)
-      return this.frameError(ENHANCE_YOUR_CALM, `more than ${MAX_SETTINGS} settings in one frame`)
+    if (length > this.limits.settings * 6)
+      return this.calmDown('http2.settings', `more than ${this.limits.settings} settings in one frame`)
     const before = this.peer.initialWindow
     const code = this.peer.read(chunk, from, to, this.isClient)
     if (code !== NO_ERROR) return this.frameError(code, this.peer.problem)
@@ -320,9 +330,10 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     this.encoder.setPeerTableSize(this.peer.lowestHeaderTableSize)
     this.encoder.setPeerTableSize(this.peer.headerTableSize)
     this.extendedConnect = this.isClient && this.peer.connectProtocol
-    if (!this.#shiftWindows(this.peer.initialWindow - before)) return
+    if (!this.shiftWindows(this.peer.initialWindow - before)) return
     writeSettingsAck(this.transport)
-    this.glitch(1)
+    this.answered()
+    this.glitch(glitches.settings)
     if (this.failure !== null) return
     this.settingsReceived()
     this.pump()
@@ -332,25 +343,12 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
   #settingsAcknowledged(): void {
     const before = this.own.streamWindow
     if (this.own.acknowledge()) {
+      this.settingsAcknowledged = true
       this.decoder.setTableSize(this.own.headerTableSize)
       const less = before - this.own.streamWindow
       if (less > 0) for (const stream of this.streams.all()) stream.shrinkReceiveWindow(less)
     }
-    this.glitch(0.02)
-  }
-
-  /** A new initial window shifts the window of every open stream (RFC 9113 §6.9.2). */
-  #shiftWindows(delta: number): boolean {
-    if (delta === 0) return true
-    for (const stream of this.streams.all()) {
-      stream.sendWindow += delta
-      if (stream.sendWindow > MAX_WINDOW) {
-        this.frameError(FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE makes a window overflow')
-        return false
-      }
-      if (stream.waiting !== null) this.whenReady(stream)
-    }
-    return true
+    this.glitch(glitches.acknowledgement)
   }
 
   #ping(flags: number, id: number, chunk: Buffer, from: number, to: number): void {
@@ -358,11 +356,12 @@ export abstract class Http2Connection extends ConnectionCore implements FrameHan
     if (to - from !== 8) return this.frameError(FRAME_SIZE_ERROR, 'PING is not 8 bytes long')
     if ((flags & FLAG_ACK) !== 0) {
       this.pingAcknowledged()
-      return this.glitch(0.02)
+      return this.glitch(glitches.acknowledgement)
     }
-    // The answers to a peer that pings without reading would pile up here.
-    this.glitch(this.transport.congested ? 1 : 0.02)
-    if (this.failure === null) writePingAck(this.transport, chunk, from)
+    this.glitch(glitches.ping)
+    if (this.failure !== null) return
+    writePingAck(this.transport, chunk, from)
+    this.answered()
   }
 
   #windowUpdate(id: number, chunk: Buffer, from: number, to: number): void {

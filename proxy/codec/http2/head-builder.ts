@@ -8,6 +8,7 @@ import {
   CONNECTION_SPECIFIC,
   CONTENT_LENGTH,
   CONTENT_TYPE,
+  COOKIE,
   HOST,
   INVALID,
   LAST_PSEUDO,
@@ -19,6 +20,7 @@ import {
   STATUS,
   TE,
 } from './hpack/field-kind.ts'
+import { MAX_COOKIES } from './options.ts'
 
 /** What a header block is: the rules for pseudo-fields differ (RFC 9113 §8.3). */
 export const REQUEST = 0
@@ -35,9 +37,18 @@ const FIELD_OVERHEAD = 32
 export class HeadBuilder implements FieldSink {
   malformed = ''
   tooLarge = ''
+  /** The key of the limit that was passed. */
+  limit = ''
+  /** Names, values and 32 bytes per field, so far. */
+  bytes = 0
 
   readonly #maxBytes: number
   readonly #maxFields: number
+  readonly #maxTrailerBytes: number
+  readonly #maxCookies: number
+  /** The size that counts for this block. */
+  #most: number
+  #cookies = 0
   #shape = REQUEST
   #method = ''
   #scheme = ''
@@ -49,21 +60,29 @@ export class HeadBuilder implements FieldSink {
   #names: string[] = []
   #values: string[] = []
   #sensitive: string[] | null = null
-  #bytes = 0
   #length = -1
   #grpc = false
+  /** A content-type has come. */
+  #typed = false
   #host: string | null = null
 
-  /** `maxBytes`: names, values and 32 bytes per field; `maxFields`: number of fields. */
-  constructor(maxBytes = 65536, maxFields = 100) {
+  /**
+   * `maxBytes`, of trailers `maxTrailerBytes`: names, values and 32 bytes per field; `maxFields`: number of fields, cookies
+   * apart, as they come in crumbs (RFC 9113 §8.2.3); `maxCookies`: number of those.
+   */
+  constructor(maxBytes = 65536, maxFields = 100, maxCookies = MAX_COOKIES, maxTrailerBytes = maxBytes) {
     this.#maxBytes = maxBytes
     this.#maxFields = maxFields
+    this.#maxCookies = maxCookies
+    this.#maxTrailerBytes = maxTrailerBytes
+    this.#most = maxBytes
   }
 
   begin(shape: number): void {
     this.malformed = ''
     this.tooLarge = ''
     this.#shape = shape
+    this.#most = shape === TRAILERS ? this.#maxTrailerBytes : this.#maxBytes
     this.#method = ''
     this.#scheme = ''
     this.#authority = ''
@@ -74,16 +93,19 @@ export class HeadBuilder implements FieldSink {
     this.#names = []
     this.#values = []
     this.#sensitive = null
-    this.#bytes = 0
+    this.bytes = 0
+    this.#cookies = 0
     this.#length = -1
     this.#grpc = false
+    this.#typed = false
     this.#host = null
   }
 
   field(name: string, value: string, kind: number, valid: boolean, sensitive: boolean): void {
-    this.#bytes += name.length + value.length + FIELD_OVERHEAD
-    if (this.#bytes > this.#maxBytes) {
-      this.tooLarge = `the fields take more than ${this.#maxBytes} bytes`
+    this.bytes += name.length + value.length + FIELD_OVERHEAD
+    if (this.bytes > this.#most) {
+      const key = this.#shape === TRAILERS ? 'limits.trailerBytes' : 'limits.headBytes'
+      this.#exceeds(key, `the fields take more than ${this.#most} bytes`)
       return
     }
     if (!valid) this.malformed = `the value of ${name} holds a control character or ends in white space`
@@ -95,8 +117,8 @@ export class HeadBuilder implements FieldSink {
       if (!this.#special(name, value, kind)) return
     }
     if (this.#shape === TRAILERS && !allowedInTrailers(name)) return
-    if (this.#names.length >= this.#maxFields) {
-      this.tooLarge = `more than ${this.#maxFields} fields`
+    if (kind !== COOKIE && this.#names.length - this.#cookies >= this.#maxFields) {
+      this.#exceeds('limits.fields', `more than ${this.#maxFields} fields`)
       return
     }
     if (sensitive) {
@@ -105,6 +127,13 @@ export class HeadBuilder implements FieldSink {
     }
     this.#names.push(name)
     this.#values.push(value)
+  }
+
+  /** Of several limits the first counts. */
+  #exceeds(limit: string, what: string): void {
+    if (this.tooLarge !== '') return
+    this.limit = limit
+    this.tooLarge = what
   }
 
   #pseudo(name: string, value: string, kind: number): void {
@@ -135,7 +164,10 @@ export class HeadBuilder implements FieldSink {
     if (kind === TE) {
       if (value.toLowerCase() !== 'trailers') this.malformed = 'te may only be "trailers"'
     } else if (kind === CONTENT_TYPE) {
-      this.#grpc = isGrpcContentType(value)
+      const grpc = isGrpcContentType(value)
+      if (this.#typed && grpc !== this.#grpc) this.malformed = 'content types that contradict each other'
+      this.#typed = true
+      this.#grpc = grpc
     } else if (kind === CONTENT_LENGTH) {
       const length = parseContentLength(value)
       if (length < 0) this.malformed = 'content-length is not a number'
@@ -146,6 +178,12 @@ export class HeadBuilder implements FieldSink {
       this.#host = value
       // It becomes the authority and is written anew where it is needed.
       return this.#shape !== REQUEST
+    } else if (kind === COOKIE) {
+      if (this.#cookies >= this.#maxCookies) {
+        this.#exceeds('limits.cookies', `more than ${this.#maxCookies} cookies`)
+        return false
+      }
+      this.#cookies += 1
     }
     return true
   }

@@ -2,6 +2,7 @@ import type { Fields } from '../../message/fields.ts'
 import type { Head } from '../../message/head.ts'
 import { HeadBuilder, TRAILERS } from './head-builder.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
+import { MAX_COOKIES } from './options.ts'
 
 const SLOTS = 256
 /** Longer blocks are not remembered, in bytes. */
@@ -12,12 +13,14 @@ class Interned {
   readonly shape: number
   readonly bytes: Buffer
   readonly head: Head
+  readonly size: number
 
-  constructor(generation: number, shape: number, bytes: Buffer, head: Head) {
+  constructor(generation: number, shape: number, bytes: Buffer, head: Head, size: number) {
     this.generation = generation
     this.shape = shape
     this.bytes = bytes
     this.head = head
+    this.size = size
   }
 }
 
@@ -32,6 +35,10 @@ export class HeadDecoder {
   tooLarge = ''
   /** After a null result: "" or why the connection must end with COMPRESSION_ERROR. */
   broken = ''
+  /** With `tooLarge`: the key of the limit. */
+  limit = ''
+  /** Size of the last head, decoded, in bytes as SETTINGS_MAX_HEADER_LIST_SIZE counts them. */
+  size = 0
 
   readonly #hpack: HpackDecoder
   readonly #builder: HeadBuilder
@@ -41,9 +48,15 @@ export class HeadDecoder {
   readonly #seen = new Int32Array(SLOTS)
 
   /** `tableSize`: most that the peer may use of a dynamic table, in bytes. */
-  constructor(tableSize: number, maxBytes: number, maxFields: number) {
+  constructor(
+    tableSize: number,
+    maxBytes: number,
+    maxFields: number,
+    maxCookies = MAX_COOKIES,
+    maxTrailerBytes = maxBytes,
+  ) {
     this.#hpack = new HpackDecoder(tableSize, maxBytes)
-    this.#builder = new HeadBuilder(maxBytes, maxFields)
+    this.#builder = new HeadBuilder(maxBytes, maxFields, maxCookies, maxTrailerBytes)
   }
 
   setTableSize(bytes: number): void {
@@ -68,7 +81,10 @@ export class HeadDecoder {
         const bytes = known.bytes
         let i = 0
         while (i < length && bytes[i] === block[from + i]) i++
-        if (i === length) return known.head
+        if (i === length) {
+          this.size = known.size
+          return known.head
+        }
       }
     }
     this.malformed = ''
@@ -79,10 +95,12 @@ export class HeadDecoder {
       this.broken = this.#hpack.error
       return null
     }
+    this.size = this.#builder.bytes
     const head = this.#builder.build()
     if (head === null) {
       this.malformed = this.#builder.malformed
       this.tooLarge = this.#builder.tooLarge
+      this.limit = this.#builder.limit
       return null
     }
     if (length <= MAX_BLOCK && !this.#hpack.changed) {
@@ -103,12 +121,13 @@ export class HeadDecoder {
     }
     this.malformed = this.#builder.malformed
     this.tooLarge = this.#builder.tooLarge
+    this.limit = this.#builder.limit
     return this.malformed === '' && this.tooLarge === '' ? this.#builder.fields() : null
   }
 
   #remember(slot: number, block: Buffer, from: number, to: number, shape: number, head: Head): void {
     const bytes = Buffer.allocUnsafe(to - from)
     block.copy(bytes, 0, from, to)
-    this.#slots[slot] = new Interned(this.#hpack.generation, shape, bytes, head)
+    this.#slots[slot] = new Interned(this.#hpack.generation, shape, bytes, head, this.size)
   }
 }

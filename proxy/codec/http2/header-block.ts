@@ -8,26 +8,27 @@ import {
   PROTOCOL_ERROR,
 } from './constants.ts'
 
-/** Most CONTINUATION frames of one header block. */
-const MAX_CONTINUATIONS = 8
-
 /**
  * A header block as HEADERS and CONTINUATION frames bring it (RFC 9113 §6.2, §6.10). Methods return NO_ERROR or the code
  * of the connection error, with `problem` saying what was wrong.
  */
 export class HeaderBlock {
   problem = ''
+  /** After ENHANCE_YOUR_CALM: the key of the limit that was passed. */
+  limit = ''
   /** Bounds of the bare block within the last HEADERS payload, or within `bytes` when it was continued. */
   from = 0
   to = 0
   bytes: Buffer = EMPTY
   flags = 0
   readonly #maxBytes: number
+  readonly #maxContinuations: number
   #continuations = 0
 
-  /** `maxBytes`: size of the coded block. */
-  constructor(maxBytes: number) {
+  /** `maxBytes`: size of the coded block; `maxContinuations`: CONTINUATION frames it may take. */
+  constructor(maxBytes: number, maxContinuations: number) {
     this.#maxBytes = maxBytes
+    this.#maxContinuations = maxContinuations
   }
 
   /** Strips padding and priority of a HEADERS payload: sets `from` and `to`. */
@@ -67,8 +68,16 @@ export class HeaderBlock {
   append(payload: Buffer, from: number, to: number): number {
     this.#continuations += 1
     const length = this.to + to - from
-    if (this.#continuations > MAX_CONTINUATIONS || length > this.#maxBytes) {
-      return this.#wrong(ENHANCE_YOUR_CALM, 'a header block without end')
+    if (this.#continuations > this.#maxContinuations) {
+      this.limit = 'http2.continuations'
+      return this.#wrong(
+        ENHANCE_YOUR_CALM,
+        `more than ${this.#maxContinuations} CONTINUATION frames of one header block`,
+      )
+    }
+    if (length > this.#maxBytes) {
+      this.limit = 'limits.headBytes'
+      return this.#wrong(ENHANCE_YOUR_CALM, `a header block of more than ${this.#maxBytes} bytes`)
     }
     if (length > this.bytes.length) {
       const larger = Buffer.allocUnsafeSlow(length * 2)

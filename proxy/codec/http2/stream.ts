@@ -5,6 +5,7 @@ import { type Reason, reasons } from '../../message/reason.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../message/stream.ts'
 import { BodyQueue } from '../body-queue.ts'
 import type { ConnectionCore } from './connection-core.ts'
+import type { Progress } from './progress.ts'
 import { CLOSED, mayReceive, maySend, OPEN, receivedEnd, sentEnd } from './stream-state.ts'
 
 /** Bytes one stream may send before the next one gets its turn, when several wait for the same window. */
@@ -38,6 +39,17 @@ export class Http2Stream implements MessageStream {
   interims = 0
   /** The response to HEAD may declare a length and yet have no body. */
   bodiless = false
+
+  /** The server role: what was asked. */
+  request: Head | null = null
+  /** The size of that head, as the connection counts it among those it holds, in bytes. */
+  headBytes = 0
+  /** The final head of our response has been sent. */
+  responded = false
+  /** Bytes of body sent. */
+  sent = 0
+  /** What the connection's sweep saw last; null until it has seen the stream. */
+  seen: Progress | null = null
 
   /** `Head.tunnel` of the request, "" for an ordinary one and for one whose tunnel was refused. */
   tunnel = ''
@@ -73,6 +85,7 @@ export class Http2Stream implements MessageStream {
     }
     connection.encoder.write(connection.transport, this.id, head, added, end)
     if (head.method === 'HEAD') this.bodiless = true
+    else if (head.status >= 200) this.responded = true
     if (end) this.#ended()
   }
 
@@ -105,6 +118,7 @@ export class Http2Stream implements MessageStream {
       !connection.transport.congested
     ) {
       this.sendWindow -= bytes
+      this.sent += bytes
       connection.sendWindow -= bytes
       connection.sendData(this.id, chunk, from, to, end)
       if (this.source !== null) this.source.credit(bytes)
@@ -146,6 +160,7 @@ export class Http2Stream implements MessageStream {
       if (bytes <= 0) return this.sendWindow > 0
       const last = bytes === queue.length && this.waitingEnd && this.waitingTrailers === null
       this.sendWindow -= bytes
+      this.sent += bytes
       connection.sendWindow -= bytes
       share -= bytes
       connection.sendData(this.id, queue.block, from, from + bytes, last)
@@ -178,12 +193,19 @@ export class Http2Stream implements MessageStream {
     else if (this.stopped !== null) this.cancel(this.stopped)
   }
 
+  /** A body that a deadline may be set to: a call or a tunnel may be silent for as long as it likes. */
+  get hasDeadlineForBody(): boolean {
+    const request = this.request
+    return request !== null && !request.grpc && this.tunnel === ''
+  }
+
   // What comes in: MessageSource.
 
   credit(bytes: number): void {
     const due = Math.min(bytes, this.uncredited)
     if (due <= 0) return
     this.uncredited -= due
+    this.connection.passedOn += 1
     this.connection.credit(due)
     if (mayReceive(this.state)) this.restore(due)
   }

@@ -8,7 +8,7 @@ import { gist, type Note, promise, type Target } from '../target.ts'
 /** Small, so that they are met. */
 const LIMITS: Http1Limits = {
   ...DEFAULT_LIMITS,
-  extensionBytes: 20,
+  chunkExtensionBytes: 20,
   bodyExtensionBytes: 50,
   trailerBytes: 100,
   fields: 4,

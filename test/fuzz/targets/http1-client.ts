@@ -4,7 +4,7 @@ import { Chooser, generateResponse, HTTP1_TOKENS } from '../../support/http1-gen
 import { parseWithLlhttp } from '../../support/llhttp.ts'
 import { ConnectionRun, type Fuzzed } from '../connection-run.ts'
 import { promise, type Target } from '../target.ts'
-import { WatchedStream } from '../watched-stream.ts'
+import { TUNNELS, WatchedStream } from '../watched-stream.ts'
 import { checkBody, checkWire, SMALL_LIMITS } from './http1-server.ts'
 
 /** The first two bytes choose what our side does; the rest comes from the server. */
@@ -12,21 +12,26 @@ export const http1Client: Target = {
   name: 'http1-client',
   about: 'a client connection of HTTP/1.1 and everything a server may send',
   maxBytes: 3000,
-  seeds: () =>
-    Array.from({ length: 40 }, (_, i) => {
+  seeds: () => [
+    ...[3, 50, 99, 200].map((choice) =>
+      Buffer.from(
+        `${String.fromCharCode(choice, 1)}HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\nbytes`,
+        'latin1',
+      ),
+    ),
+    ...Array.from({ length: 40 }, (_, i) => {
       const chooser = new Chooser(i + 1)
       let text = String.fromCharCode(i * 5, 0)
       for (let n = 0; n <= i % 3; n++) text += generateResponse(chooser, i < 20 ? 0 : 0.05)
       return Buffer.from(text, 'latin1')
     }),
+  ],
   dictionary: HTTP1_TOKENS.map((text) => Buffer.from(text, 'latin1')),
   mutate: null,
   run: (input, note) => new ClientRun(input, note).run(),
 }
 
 class ClientRun extends ConnectionRun {
-  // HTTP/1 has no way to end half an exchange: what comes behind the response is credited and thrown away.
-  protected readonly abandons = true
   #connection!: Http1ClientConnection
 
   protected connect(): Fuzzed {
@@ -51,10 +56,12 @@ class ClientRun extends ConnectionRun {
     if (this.#connection.capacity <= 0) return
     const chooser = this.chooser
     const method = chooser.of(['GET', 'POST', 'POST', 'HEAD'])
-    const watched = new WatchedStream(false, method, chooser, this.note, true)
+    const tunnel = chooser.often(0.8) ? '' : chooser.of(TUNNELS)
+    const watched = new WatchedStream(false, tunnel === '' ? method : 'GET', chooser, this.note, true, tunnel)
     watched.stream = this.#connection.open(watched, watched)
     this.streams.push(watched)
     if (chooser.often(0.02)) watched.giveUp()
+    else if (tunnel !== '') watched.ask()
     else
       watched.sendHead(
         method,

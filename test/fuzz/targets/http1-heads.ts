@@ -8,7 +8,7 @@ import { call, difference, serve } from '../../support/llhttp-comparison.ts'
 import { gistOf, type Note, promise, type Target } from '../target.ts'
 
 /** Small, so that they are met. */
-const LIMITS: Http1Limits = { ...DEFAULT_LIMITS, headBytes: 600, fields: 8, targetBytes: 100 }
+const LIMITS: Http1Limits = { ...DEFAULT_LIMITS, headBytes: 600, fields: 8, uriBytes: 100 }
 
 const DICTIONARY = HTTP1_TOKENS.map((text) => Buffer.from(text, 'latin1'))
 

@@ -18,25 +18,34 @@ export const SMALL_LIMITS: Http1Limits = {
   drainBytes: 300,
 }
 
+const UPGRADES = [
+  'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\nbytes of the tunnel',
+  'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: foo/1\r\n\r\nbytes of the tunnel',
+  'GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nbytes',
+]
+
 /** The first two bytes choose what our side does; the rest comes from the client. */
 export const http1Server: Target = {
   name: 'http1-server',
   about: 'a server connection of HTTP/1.1 and everything a client may send',
   maxBytes: 3000,
-  seeds: () =>
-    Array.from({ length: 40 }, (_, i) => {
+  seeds: () => [
+    ...[3, 50, 99, 200].flatMap((choice) =>
+      UPGRADES.map((text) => Buffer.from(`${String.fromCharCode(choice, 1)}${text}`, 'latin1')),
+    ),
+    ...Array.from({ length: 40 }, (_, i) => {
       const chooser = new Chooser(i + 1)
       let text = String.fromCharCode(i * 5, 0)
       for (let n = 0; n <= i % 4; n++) text += generateRequest(chooser, i < 20 ? 0 : 0.05)
       return Buffer.from(text, 'latin1')
     }),
+  ],
   dictionary: HTTP1_TOKENS.map((text) => Buffer.from(text, 'latin1')),
   mutate: null,
   run: (input, note) => new ServerRun(input, note).run(),
 }
 
 class ServerRun extends ConnectionRun {
-  protected readonly abandons = false
   #connection!: Http1ServerConnection
 
   protected connect(): Fuzzed {
@@ -59,7 +68,7 @@ class ServerRun extends ConnectionRun {
       this.streams.every((other) => other.settled || other.outgoing === 1),
       'a request before the last one was answered',
     )
-    const watched = new WatchedStream(true, head.method, this.chooser, this.note, true)
+    const watched = new WatchedStream(true, head.method, this.chooser, this.note, true, head.tunnel)
     watched.stream = stream
     watched.expect(head.contentLength)
     if (end) watched.incoming = 1
@@ -117,7 +126,7 @@ export function checkWire(
 
 /** `watched` is undefined for a reply of the codec's own. */
 export function checkBody(message: ParsedMessage, watched: WatchedStream | undefined, cut: boolean): void {
-  if (watched === undefined) return
+  if (watched === undefined || message.upgrade) return
   const ours = message.fields.some(([name]) => name === 'x-pillion-reason')
   if (ours) return
   promise(watched.sentText.startsWith(message.body), 'other bytes on the wire than the application gave')

@@ -18,7 +18,7 @@ import { ConnectionRun, type Fuzzed } from '../connection-run.ts'
 import { FRAME_DICTIONARY, frameSeed, mutateFrames } from '../frame-mutations.ts'
 import { Http2Output } from '../http2-output.ts'
 import { promise, type Target } from '../target.ts'
-import { WatchedStream } from '../watched-stream.ts'
+import { TUNNELS, WatchedStream } from '../watched-stream.ts'
 import { checkBodies } from './http2-server.ts'
 
 const MAX_STREAMS = 10
@@ -36,6 +36,14 @@ export const http2Client: Target = {
 
 function seeds(): Buffer[] {
   const lives = [
+    [
+      settings({ 8: 1 }),
+      headers(1, OK),
+      data(1, 'bytes'),
+      headers(3, OK),
+      data(3, 'bytes', true),
+      headers(5, OK, true),
+    ],
     [headers(1, OK, true), headers(3, OK), data(3, 'hello', true)],
     [
       headers(1, { ':status': '103' }),
@@ -66,7 +74,6 @@ function seeds(): Buffer[] {
 }
 
 class ClientRun extends ConnectionRun {
-  protected readonly abandons = false
   #connection!: Http2ClientConnection
 
   protected connect(): Fuzzed {
@@ -102,14 +109,24 @@ class ClientRun extends ConnectionRun {
     if (this.#connection.capacity <= 0) return
     const chooser = this.chooser
     const method = chooser.of(['GET', 'POST', 'HEAD'])
-    const watched = new WatchedStream(false, method, chooser, this.note)
+    const tunnel = chooser.often(0.8) ? '' : chooser.of(TUNNELS)
+    const watched = new WatchedStream(
+      false,
+      tunnel === '' ? method : 'GET',
+      chooser,
+      this.note,
+      false,
+      tunnel,
+    )
     watched.stream = this.#connection.open(watched, watched)
     this.streams.push(watched)
-    watched.sendHead(
-      method,
-      (fields) => Head.request(method, 'http', 'a.test', '/a', fields),
-      method !== 'POST',
-    )
+    if (tunnel !== '') watched.ask()
+    else
+      watched.sendHead(
+        method,
+        (fields) => Head.request(method, 'http', 'a.test', '/a', fields),
+        method !== 'POST',
+      )
     for (let n = chooser.below(4); n > 0; n--) watched.act()
   }
 

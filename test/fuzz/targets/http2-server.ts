@@ -45,7 +45,14 @@ function seeds(): Buffer[] {
     ':authority': 'a.test',
     'content-length': '5',
   }
+  const tunnel = { ...Object.fromEntries(GET), ':method': 'CONNECT', ':protocol': 'websocket' }
   const lives = [
+    [
+      headers(1, tunnel),
+      data(1, 'bytes'),
+      headers(3, { ':method': 'CONNECT', ':authority': 'a:80' }),
+      data(3, 'x', true),
+    ],
     [headers(1, GET, true), headers(3, POST), data(3, 'hello', true)],
     [headers(1, post), data(1, 'hel'), data(1, 'lo', true), headers(3, GET, true), rstStream(3, 'CANCEL')],
     [headers(1, POST), data(1, 'padded', false, 5), headers(1, { 'x-sum': '1' }, true), ping(), pingAck()],
@@ -67,7 +74,6 @@ function seeds(): Buffer[] {
 }
 
 class ServerRun extends ConnectionRun {
-  protected readonly abandons = false
   #connection!: Http2ServerConnection
 
   protected connect(): Fuzzed {
@@ -98,7 +104,7 @@ class ServerRun extends ConnectionRun {
 
   #request(stream: MessageStream, head: Head, end: boolean): void {
     promise(head.method !== '' && head.status === 0, 'a request that is none')
-    const watched = new WatchedStream(true, head.method, this.chooser, this.note)
+    const watched = new WatchedStream(true, head.method, this.chooser, this.note, false, head.tunnel)
     watched.stream = stream
     watched.expect(head.contentLength)
     if (end) watched.incoming = 1

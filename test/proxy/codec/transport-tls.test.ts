@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { setImmediate as afterTurn } from 'node:timers/promises'
+import { setImmediate as afterTurn, setTimeout as sleep } from 'node:timers/promises'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import { Transport } from '../../../proxy/codec/transport.ts'
@@ -84,4 +84,30 @@ t.test('a peer that does not read makes it congested, and uncongested when it re
   transport.end()
   await once(peer, 'end')
   t.strictSame([check.bytes, check.intact], [sent, true])
+})
+
+t.test('progress: what the peer takes of one large write shows before the write is done', async (t) => {
+  const { transport, peer } = await connectPair(t)
+  peer.pause()
+  write(transport, Buffer.alloc(32 * 1024 * 1024))
+  await afterTurn()
+  const waiting = transport.socket.writableLength
+  const settle = async () => {
+    let before = Number.NaN
+    while (before !== transport.progress) {
+      before = transport.progress
+      await sleep(20)
+    }
+    return before
+  }
+  const still = await settle()
+  let read = 0
+  while (transport.progress === still) {
+    peer.resume()
+    const [chunk] = (await once(peer, 'data')) as [Buffer]
+    read += chunk.length
+    peer.pause()
+  }
+  t.ok(read < waiting)
+  t.equal(transport.socket.writableLength, waiting, 'the socket itself knows of nothing yet')
 })

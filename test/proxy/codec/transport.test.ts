@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import { setImmediate as afterTurn } from 'node:timers/promises'
+import { setImmediate as afterTurn, setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { reportDefects } from '../../../proxy/base/defects.ts'
 import { Transport, type TransportUser } from '../../../proxy/codec/transport.ts'
@@ -208,4 +208,41 @@ t.test('a defect met while reading costs that connection only, and is reported',
   peer.write('x')
   await user.until(() => user.closes.length > 0)
   t.strictSame(defects, [wrong])
+})
+
+t.test('progress: what the peer takes of one large write shows before the write is done', async (t) => {
+  const { transport, peer } = await connectPair(t)
+  peer.pause()
+  write(transport, Buffer.alloc(32 * 1024 * 1024))
+  await afterTurn()
+  const waiting = transport.socket.writableLength
+  const settle = async () => {
+    let before = Number.NaN
+    while (before !== transport.progress) {
+      before = transport.progress
+      await sleep(20)
+    }
+    return before
+  }
+  const still = await settle()
+  let read = 0
+  while (transport.progress === still) {
+    peer.resume()
+    const [chunk] = (await once(peer, 'data')) as [Buffer]
+    read += chunk.length
+    peer.pause()
+  }
+  t.ok(read < waiting)
+  t.equal(transport.socket.writableLength, waiting, 'the socket itself knows of nothing yet')
+})
+
+t.test('reset: seen on a paused socket, without reading', async (t) => {
+  const { transport, peer } = await connectPair(t)
+  transport.pause()
+  peer.write(Buffer.alloc(1024 * 1024))
+  await sleep(20)
+  t.equal(transport.reset, false)
+  peer.resetAndDestroy()
+  while (!transport.reset) await sleep(5)
+  t.pass()
 })

@@ -162,6 +162,8 @@ export interface BenchOptions {
   readonly via?: string
   readonly maxRequests?: number
   readonly retryBudget?: number
+  readonly maxUriBytes?: number
+  readonly maxBodyBytes?: number
   /** Values of `Head.tunnel` that the route opens; none by default. */
   readonly tunnels?: readonly string[]
   readonly tunnelIdleMs?: number
@@ -223,6 +225,8 @@ export class ExchangeBench {
       {
         clock: this.clock,
         timers: this.clock.timers,
+        maxUriBytes: options.maxUriBytes ?? 8192,
+        maxBodyBytes: options.maxBodyBytes ?? Number.POSITIVE_INFINITY,
         routes: new RouteTable([{ match: { ...ANY, ...options.match }, target }]),
         authorization: new Authorization(options.authorize ?? []),
         listener: this.listener,

@@ -6,6 +6,8 @@ import { type RawPeer, RawServer } from '../../support/raw-peers.ts'
 import { PoolBench } from '../upstream/pool-bench.ts'
 import { ExchangeBench, type FakeStream, NOTHING_HELD } from './exchange-bench.ts'
 
+t.setTimeout(240_000)
+
 const REQUESTS = 10_000
 /** In flight at a time. */
 const WINDOW = 250

@@ -1,5 +1,6 @@
 import { systemClock } from '../../../proxy/base/clock.ts'
 import { TimerWheel } from '../../../proxy/base/timer-wheel.ts'
+import { DEFAULT_LIMITS } from '../../../proxy/codec/http1/limits.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import type { Reason } from '../../../proxy/message/reason.ts'
 import type { ClientSession } from '../../../proxy/message/session.ts'
@@ -7,6 +8,7 @@ import type { MessageStream } from '../../../proxy/message/stream.ts'
 import { createClientSession } from '../../../proxy/upstream/client-session.ts'
 import { EndpointPool, type SessionWaiter } from '../../../proxy/upstream/endpoint-pool.ts'
 import { UpstreamLimits } from '../../../proxy/upstream/upstream-limits.ts'
+import { HTTP2 } from '../../support/http2-limits.ts'
 import { Received } from '../../support/recorded.ts'
 
 export interface PoolBenchOptions {
@@ -33,7 +35,17 @@ export class PoolBench {
       connectMs: 10_000,
       timers,
       session: (transport, protocol, owner) =>
-        createClientSession(transport, protocol, owner, timers, 10_000, null, () => {}),
+        createClientSession(transport, protocol, owner, {
+          timers,
+          connectMs: 10_000,
+          idleMs: null,
+          maxHeadBytes: 65_536,
+          maxFields: 200,
+          maxTrailerBytes: 65_536,
+          http1: DEFAULT_LIMITS,
+          http2: HTTP2,
+          limitReached: () => {},
+        }),
       limits: this.limits,
       stats: this.stats,
       refused: (reason) => this.refused.push(reason),

@@ -1,4 +1,3 @@
-import { CONNECTION_WINDOW } from '../../../proxy/codec/http2/options.ts'
 import type { Transport } from '../../../proxy/codec/transport.ts'
 import { reasons } from '../../../proxy/message/reason.ts'
 import type { Http2Peer } from './http2-peer.ts'
@@ -10,8 +9,9 @@ interface Held {
   readonly protocol: string
   readonly active: number
   readonly sendWindow: number
-  readonly receiveWindow: number
+  readonly window: { readonly left: number }
   readonly windowWithCredit: number
+  readonly windowSize: number
 }
 
 /** Nothing is under way any more: everything that exchanges take must have been given back. */
@@ -70,11 +70,11 @@ function checkConnection(storm: Storm, transport: Transport): void {
   check('congested', transport.congested, false)
   check('reading', socket.flowing, true)
   if (session.protocol !== 'h2') return
-  check('window with credit', session.windowWithCredit, CONNECTION_WINDOW)
+  check('window with credit', session.windowWithCredit, session.windowSize)
   const peers: readonly { socket: MemorySocket }[] = [...storm.callers, ...storm.endpoints]
   const peer = peers.find((each) => each.socket === socket.peer) as Http2Peer | undefined
   if (peer === undefined) return storm.wrong(`when all is quiet: ${name} has no peer`)
-  check('window as the peer knows it', peer.sendWindow, session.receiveWindow)
+  check('window as the peer knows it', peer.sendWindow, session.window.left)
   check('window of the peer', session.sendWindow, peer.granted)
 }
 

@@ -51,6 +51,8 @@ export class FrameReader {
   continuing = SETTINGS_FIRST
   /** Set by the handler to ignore everything that follows. */
   stopped = false
+  /** Set by the handler to have `read` return behind the frame at hand. */
+  paused = false
 
   #dataStream = 0
   #dataLeft = 0
@@ -64,31 +66,39 @@ export class FrameReader {
     this.#maxFrameSize = maxFrameSize
   }
 
-  read(chunk: Buffer, from: number, to: number): void {
-    if (this.stopped) return
+  /** The first bytes of a frame other than DATA that has not come whole; null when there is none. */
+  get unfinished(): Buffer | null {
+    const partial = this.#partial
+    return partial === null || (this.#have >= FRAME_HEADER && partial[3] === DATA) ? null : partial
+  }
+
+  /** Returns how far it got: to `to`, unless it was paused. */
+  read(chunk: Buffer, from: number, to: number): number {
+    if (this.stopped) return to
     let at = from
     if (this.#dataLeft > 0) at = this.#moreData(chunk, at, to)
     if (this.#partial !== null && at < to) at = this.#gather(chunk, at, to)
-    while (at < to && !this.stopped) {
+    while (at < to && !this.stopped && !this.paused) {
       if (to - at < FRAME_HEADER) {
         this.#keep(chunk, at, to, FRAME_HEADER)
-        return
+        return to
       }
       const length = (chunk[at] << 16) | (chunk[at + 1] << 8) | chunk[at + 2]
       const type = chunk[at + 3]
-      if (!this.#acceptable(length, type)) return
+      if (!this.#acceptable(length, type)) return to
       const end = at + FRAME_HEADER + length
       if (end <= to) {
         this.#whole(type, chunk, at, end)
         at = end
       } else if (type === DATA && (chunk[at + 4] & FLAG_PADDED) === 0) {
         this.#startData(chunk, at, to, length)
-        return
+        return to
       } else {
         this.#keep(chunk, at, to, FRAME_HEADER + length)
-        return
+        return to
       }
     }
+    return this.stopped ? to : at
   }
 
   #acceptable(length: number, type: number): boolean {

@@ -16,6 +16,7 @@ export const HOST = 10
 export const CONNECTION_SPECIFIC = 11
 /** A name with an upper-case letter or a byte that no token has, or an unknown pseudo-field. */
 export const INVALID = 12
+export const COOKIE = 13
 
 const KNOWN = new Map<string, number>([
   [':method', METHOD],
@@ -28,6 +29,7 @@ const KNOWN = new Map<string, number>([
   ['content-type', CONTENT_TYPE],
   ['te', TE],
   ['host', HOST],
+  ['cookie', COOKIE],
   ['connection', CONNECTION_SPECIFIC],
   ['keep-alive', CONNECTION_SPECIFIC],
   ['proxy-connection', CONNECTION_SPECIFIC],

@@ -223,5 +223,5 @@ t.test('deadlines', async (t) => {
   t.notOk(stalled.socket.destroyed, 'slow is not stalled')
   stalled.time.pass(30_000)
   t.ok(stalled.socket.destroyed)
-  t.equal(accepted.reason?.code, 'timeout')
+  t.equal(accepted.reason?.code, 'write-timeout')
 })

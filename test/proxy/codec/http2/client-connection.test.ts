@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CONNECTION_WINDOW } from '../../../../proxy/codec/http2/options.ts'
 import { Fields } from '../../../../proxy/message/fields.ts'
 import { Head } from '../../../../proxy/message/head.ts'
 import { reasons } from '../../../../proxy/message/reason.ts'
@@ -35,7 +36,7 @@ t.test('the connection begins with preface and settings, and waits for the serve
   t.equal(sent.toString('latin1', 0, 24), 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
   t.strictSame(bench.coder.read(sent.subarray(24)), [
     settings({ 2: 0, 4: 65536, 6: 65536 }),
-    windowUpdate(0, 4 * 1024 * 1024 - 65535),
+    windowUpdate(0, CONNECTION_WINDOW - 65535),
   ])
   t.equal(bench.connection.capacity, 0)
   bench.send(settings({ 3: 7 }))
@@ -234,7 +235,7 @@ t.test('cancelling a request resets its stream, with the reason’s code', async
   t.strictSame(response.heads, [])
   t.strictSame(response.resets, [])
   t.equal(bench.connection.active, 0)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('a head that waits behind the table stays in order with bodies', async (t) => {

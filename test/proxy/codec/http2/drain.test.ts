@@ -1,5 +1,6 @@
 import t from 'tap'
 import { MAX_WINDOW, PREFACE } from '../../../../proxy/codec/http2/constants.ts'
+import { CONNECTION_WINDOW } from '../../../../proxy/codec/http2/options.ts'
 import { Head } from '../../../../proxy/message/head.ts'
 import { reasons } from '../../../../proxy/message/reason.ts'
 import {
@@ -61,7 +62,7 @@ t.test('streams behind the final GOAWAY are ignored, and so is all that comes on
   bench.expect()
   t.equal(bench.accepted.length, 1)
   t.equal(bench.transport.closing, false)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
   bench.send(data(1, 'x', END_STREAM))
   t.equal(bench.accepted[0]?.body, 'x')
   bench.connection.close(reasons.draining)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CONNECTION_WINDOW } from '../../../../proxy/codec/http2/options.ts'
 import { Fields } from '../../../../proxy/message/fields.ts'
 import { Head } from '../../../../proxy/message/head.ts'
 import { reasons } from '../../../../proxy/message/reason.ts'
@@ -16,7 +17,7 @@ import {
 } from '../../../support/frames.ts'
 import { type Accepted, ServerBench } from '../../../support/http2-bench.ts'
 
-const WINDOW = 4 * 1024 * 1024
+const WINDOW = CONNECTION_WINDOW
 
 function bytes(count: number): Buffer {
   return Buffer.alloc(count, 'x')

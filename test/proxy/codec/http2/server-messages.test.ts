@@ -1,4 +1,5 @@
 import t from 'tap'
+import { CONNECTION_WINDOW } from '../../../../proxy/codec/http2/options.ts'
 import { Added } from '../../../../proxy/message/added.ts'
 import { Fields } from '../../../../proxy/message/fields.ts'
 import { Head } from '../../../../proxy/message/head.ts'
@@ -186,9 +187,9 @@ t.test('a response that ends before its request', async (t) => {
   t.equal(accepted?.body, 'abcdef')
   t.equal(accepted?.ended, true)
   t.equal(bench.connection.active, 0)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024 - 6, 'its bytes are still the receiver’s')
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW - 6, 'its bytes are still the receiver’s')
   accepted?.stream.credit(6)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('a request that is not wanted any more is reset behind the end of its response', async (t) => {
@@ -202,11 +203,11 @@ t.test('a request that is not wanted any more is reset behind the end of its res
   stream?.stop(answered)
   late.expect(headers(1, OK), data(1, 'answ'))
   late.send(data(1, 'def'))
-  t.equal(late.connection.windowWithCredit, 4 * 1024 * 1024 - 6)
+  t.equal(late.connection.windowWithCredit, CONNECTION_WINDOW - 6)
   late.send(windowUpdate(1, 4))
   late.expect(data(1, 'er', END_STREAM), rstStream(1, 'NO_ERROR'))
   t.equal(late.connection.active, 0)
-  t.equal(late.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(late.connection.windowWithCredit, CONNECTION_WINDOW)
 
   const gone = new ServerBench()
   gone.send(headers(1, POST))
@@ -241,7 +242,7 @@ t.test('nothing is sent and nobody is told behind an end', async (t) => {
   bench.expect()
   t.equal(accepted?.body, 'abc')
   t.strictSame(accepted?.resets, [])
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('a caller that resets is passed on with its code', async (t) => {
@@ -264,7 +265,7 @@ t.test('a head that is too large is answered 431', async (t) => {
   bench.send(data(3, 'late', END_STREAM))
   bench.expect()
   t.equal(bench.accepted.length, 0)
-  t.equal(bench.connection.windowWithCredit, 4 * 1024 * 1024)
+  t.equal(bench.connection.windowWithCredit, CONNECTION_WINDOW)
 })
 
 t.test('a head in HEADERS and CONTINUATION, padded and with a priority', async (t) => {

@@ -1,0 +1,195 @@
+// Limits of the configuration as callers meet them, over both protocols, and what the metrics say of them.
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import t from 'tap'
+import { createMesh } from '../support/mesh-folder.ts'
+import { Http1Client } from '../support/peers/http1-client.ts'
+import { startHttp1 } from '../support/peers/http1-upstream.ts'
+import { Http2Client } from '../support/peers/http2-client.ts'
+import { RawConnection } from '../support/raw-connection.ts'
+import { startSidecar } from '../support/sidecar.ts'
+
+const app = await startHttp1()
+t.teardown(() => app.close())
+
+/** An endpoint that accepts, and reads and answers nothing. */
+async function startDeaf(): Promise<{ readonly port: number; readonly sockets: Socket[]; close(): void }> {
+  const sockets: Socket[] = []
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    socket.on('error', () => {})
+    sockets.push(socket)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const close = () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  }
+  return { port: (server.address() as { port: number }).port, sockets, close }
+}
+
+t.test('sizes', async (t) => {
+  const sidecar = await startSidecar(t, {
+    mesh: await createMesh(t),
+    service: 'edge',
+    anonymous: true,
+    config: `listeners:
+  - name: outbound
+    address: 127.0.0.1:0
+    limits: { uriBytes: 200B, bodyBytes: 100KiB }
+    http1: { requests: 5 }
+    routes: [{ upstream: app }]
+upstreams:
+  app: { protocol: http1, endpoints: ["127.0.0.1:${app.port}"] }`,
+  })
+  const port = sidecar.port('outbound')
+  for (const [name, client] of [
+    ['http1', new Http1Client({ port })],
+    ['h2', new Http2Client({ port })],
+  ] as const) {
+    t.teardown(() => client.close())
+    t.match(await client.request({ path: `/status/200?${'a'.repeat(188)}` }), { status: 200 }, name)
+    const long = await client.request({ path: `/status/200?${'a'.repeat(189)}` })
+    t.match(long, { status: 414, headers: { 'x-pillion-reason': 'uri-too-long' } }, name)
+
+    const body = Buffer.alloc(100 * 1024)
+    t.match(await client.request({ path: '/sink', body }), { status: 200 }, name)
+    const large = await client.request({ path: '/sink', body: Buffer.concat([body, Buffer.alloc(1)]) })
+    t.match(large, { status: 413, headers: { 'x-pillion-reason': 'body-too-large' } }, name)
+    t.match(await client.request({ path: '/status/200' }), { status: 200 }, `${name}: and goes on`)
+  }
+  const limits = await sidecar.metric('pillion_listener_limits_total')
+  t.match(limits, {
+    'limit=limits.uriBytes,listener=outbound': 2,
+    'limit=limits.bodyBytes,listener=outbound': 2,
+  })
+  await sidecar.stop(t)
+})
+
+t.test(
+  'limits.connections: one more is turned away and counted; as many as allowed are served',
+  async (t) => {
+    const sidecar = await startSidecar(t, {
+      mesh: await createMesh(t),
+      service: 'edge',
+      anonymous: true,
+      config: `listeners:
+  - name: outbound
+    address: 127.0.0.1:0
+    limits: { connections: 50 }
+    routes: [{ upstream: app }]
+upstreams:
+  app: { protocol: http1, endpoints: ["127.0.0.1:${app.port}"] }`,
+    })
+    const port = sidecar.port('outbound')
+    const ask = 'GET /status/200 HTTP/1.1\r\nHost: a\r\n\r\n'
+    const crowd: RawConnection[] = []
+    for (let i = 0; i < 50; i++) {
+      const connection = new RawConnection(port)
+      await connection.connected()
+      crowd.push(connection)
+    }
+    for (const connection of crowd) connection.send(ask)
+    const answered = () => crowd.every(({ received }) => /^HTTP\/1\.1 200 /.test(received))
+    while (!answered()) await new Promise((resolve) => setTimeout(resolve, 10))
+    t.pass('fifty connections at once are served')
+
+    const more = new RawConnection(port)
+    more.send(ask)
+    t.equal(await more.ended(), '', 'the next is closed')
+    t.match(await sidecar.metric('pillion_connections_refused_total'), {
+      'listener=outbound,reason=limit': 1,
+    })
+    t.match(await sidecar.metric('pillion_connections_open'), { 'listener=outbound': 50 })
+
+    crowd[0]?.socket.destroy()
+    let open = 50
+    while (open === 50) open = (await sidecar.metric('pillion_connections_open'))['listener=outbound'] ?? 0
+    const next = new Http1Client({ port, connections: 0 })
+    t.match(await next.request({ path: '/status/200' }), { status: 200 }, 'a place that became free is given')
+    next.close()
+    for (const { socket } of crowd) socket.destroy()
+    await sidecar.stop(t)
+  },
+)
+
+// What goes on in time lasts as long as it wants: that is shown on virtual time, in codec/http1/deadlines.test.ts.
+t.test('deadlines', async (t) => {
+  const deaf = await startDeaf()
+  t.teardown(() => deaf.close())
+  const sidecar = await startSidecar(t, {
+    mesh: await createMesh(t),
+    service: 'edge',
+    anonymous: true,
+    config: `listeners:
+  - name: outbound
+    address: 127.0.0.1:0
+    timeouts: { body: 400ms, stream: 800ms }
+    routes: [{ match: { path: /deaf }, upstream: deaf, timeout: off }, { upstream: app }]
+upstreams:
+  app: { protocol: http1, endpoints: ["127.0.0.1:${app.port}"] }
+  deaf: { protocol: http1, endpoints: ["127.0.0.1:${deaf.port}"] }`,
+  })
+  const port = sidecar.port('outbound')
+
+  const dribbling = new RawConnection(port)
+  dribbling.send('POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc')
+  t.match(await dribbling.ended(), /^HTTP\/1\.1 408 [\s\S]*its body brings too little/)
+
+  const silent = new RawConnection(port)
+  silent.send('GET /deaf HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.match(await silent.ended(), /^HTTP\/1\.1 504 [\s\S]*nothing moved for too long/)
+
+  const { begun, aborted } = app
+  const half = new RawConnection(port)
+  half.send('GET /events/2?hold HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.match(await half.ended(), /^HTTP\/1\.1 200 /, 'an endpoint that is silent within its response')
+  t.notMatch(half.received, /0\r\n\r\n$/, 'the response does not look complete')
+  await app.when('the request to be aborted', () => app.begun > begun && app.aborted > aborted)
+
+  t.match(await sidecar.metric('pillion_listener_limits_total'), {
+    'limit=timeouts.body,listener=outbound': 1,
+    'limit=timeouts.stream,listener=outbound': 2,
+  })
+  await sidecar.stop(t)
+})
+
+t.test('a caller that leaves while its body waits for an endpoint that takes nothing', async (t) => {
+  const deaf = await startDeaf()
+  t.teardown(() => deaf.close())
+  const sidecar = await startSidecar(t, {
+    mesh: await createMesh(t),
+    service: 'edge',
+    anonymous: true,
+    // The shortest deadline says how often a connection is looked at.
+    config: `listeners:
+  - name: outbound
+    address: 127.0.0.1:0
+    timeouts: { head: 200ms, stream: off }
+    routes: [{ upstream: deaf, timeout: off }]
+upstreams:
+  deaf: { protocol: http1, endpoints: ["127.0.0.1:${deaf.port}"] }`,
+  })
+  const caller = new RawConnection(sidecar.port('outbound'))
+  caller.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n')
+  // More than all buffers on the way hold, so that the sidecar stops reading.
+  const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(1024 * 1024), Buffer.from('\r\n')])
+  let waiting = false
+  while (!waiting) {
+    waiting = !caller.socket.write(chunk)
+    if (waiting) {
+      const drained = once(caller.socket, 'drain').then(() => false)
+      waiting = await Promise.race([drained, new Promise<boolean>((r) => setTimeout(() => r(true), 1000))])
+    }
+  }
+  t.match(await sidecar.metric('pillion_upstream_requests_active'), {
+    [`endpoint=127.0.0.1:${deaf.port},upstream=deaf`]: 1,
+  })
+  caller.socket.resetAndDestroy()
+  let active = 1
+  while (active !== 0) {
+    active = Object.values(await sidecar.metric('pillion_upstream_requests_active'))[0] ?? -1
+  }
+  t.pass('the work behind it has ended')
+  await sidecar.stop(t)
+})
