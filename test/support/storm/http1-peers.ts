@@ -213,8 +213,12 @@ export class Http1Caller extends Http1Peer {
 export class Http1Endpoint extends Http1Peer {
   protected readonly reader: Http1Reader
   #try: Try | null = null
+  /** The last one, also when it is over. */
+  #served: Try | null = null
   #requests = 0
   #empty = false
+  /** It closes the connection behind what it has sent. */
+  #leaving = false
   /** Goes on reading a request that it has answered. */
   readonly #patient: boolean
 
@@ -227,9 +231,10 @@ export class Http1Endpoint extends Http1Peer {
         const exchange = storm.exchangeAt(first.split(' ')[1] as string)
         if (this.#try !== null) throw new Error(`a request before the reply to the last: ${first}`)
         const plan = storm.replyPlan(exchange)
-        const attempt = exchange.arrived(plan, this.#requests > 0, !socket.writable)
+        const attempt = exchange.arrived(plan, this.#requests > 0, this.#leaving || !socket.writable)
         this.#requests += 1
         this.#try = attempt
+        this.#served = attempt
         this.#reply(attempt)
         if (fieldOf(fields, 'host') !== exchange.authority) exchange.wrong('another authority')
         return { watch: attempt, bodiless: false, more: false }
@@ -258,6 +263,7 @@ export class Http1Endpoint extends Http1Peer {
         // A request that was sent to a connection that we had closed is one of the keep-alive race.
         if (this.socket.writable && (what !== 'cut' || plan.cut?.how === 'garbage')) attempt.answered = true
         if (what !== 'cut') attempt.headSent = true
+        if (what === 'cut') attempt.cut = true
         if (what === 'end') this.#replied(attempt)
       }),
     )
@@ -268,6 +274,7 @@ export class Http1Endpoint extends Http1Peer {
     this.#try = null
     const stays = attempt.over === 'complete' || this.#patient
     if (stays && attempt.plan.persistence === 'keep') return
+    this.#leaving = true
     // Behind the bytes that are about to be written.
     this.storm.network.later(() => this.socket.end())
   }
@@ -281,6 +288,7 @@ export class Http1Endpoint extends Http1Peer {
   protected gone(why: string): void {
     if (this.closed) return
     this.closed = true
+    if (this.#served !== null) this.#served.lost = true
     this.outgoing?.stop()
     this.reader.closed(why, false)
     this.socket.end()

@@ -31,6 +31,10 @@ export class Try implements MessageWatch {
   /** Of the reply. */
   headSent = false
   replySent = false
+  /** Its reply was left unfinished, as planned. */
+  cut = false
+  /** Its connection ended before the reply did: what had been sent of it may not have arrived. */
+  lost = false
   /** Something was sent back. */
   answered = false
   /** Over HTTP/1, on a connection that had carried another request. */
@@ -53,6 +57,8 @@ export class Try implements MessageWatch {
     const { exchange } = this
     this.fields = fields
     exchange.note(`try ${this.serial}: ${first} ${JSON.stringify(this.plan)}`)
+    if (this.late || this.reused)
+      exchange.note(this.late ? 'to a connection that was closed' : 'on a used connection')
     if (fieldOf(fields, 'x-id') !== String(exchange.id))
       exchange.wrong(`the endpoint got x-id ${fieldOf(fields, 'x-id')}`)
     if (!first.startsWith(`${exchange.plan.method} `)) exchange.wrong(`the endpoint got ${first}`)
@@ -158,9 +164,10 @@ export class Reply implements MessageWatch {
     }
     // What is whole by its length needs no end.
     const { bodiless, declared } = from.plan
-    // And what ends with its connection may end anywhere.
+    // And what ends with its connection may end anywhere, unless by RST.
     const delimited = from.plan.persistence === 'delimit' && exchange.protocols.endsWith('http1')
-    if (!from.replySent && delimited && from.plan.cut?.how !== 'rst') return
+    const broken = from.cut && from.plan.cut?.how === 'rst'
+    if (delimited && !broken && (!from.replySent || this.received < from.plan.size)) return
     if (!from.replySent && !(from.headSent && (bodiless || declared)))
       exchange.wrong('a cut reply looks complete')
     if (this.received !== from.plan.size)
@@ -251,8 +258,8 @@ export class Exchange {
 }
 
 /** A connection that had been used before ended without a word: what is idempotent may be sent again. */
-function raced({ plan }: Exchange, { answered, reused }: Try): boolean {
-  return !plan.grpc && !answered && reused
+function raced({ plan }: Exchange, { answered, reused, lost }: Try): boolean {
+  return !plan.grpc && reused && (!answered || lost)
 }
 
 /** What an endpoint says in its reply. */
