@@ -13,11 +13,11 @@ const QUANTUM = 16384
 
 /** One HTTP/2 stream, either role (RFC 9113 §5). */
 export class Http2Stream implements MessageStream {
-  receiver: MessageSink | null = null
-  source: MessageSource | null = null
+  receiver: MessageSink | null
+  source: MessageSource | null
   readonly connection: ConnectionCore
   readonly id: number
-  state = OPEN
+  state: number
 
   /** What we may still send, in bytes; below zero after the peer shrank its initial window. */
   sendWindow: number
@@ -26,44 +26,44 @@ export class Http2Stream implements MessageStream {
   /** The window that we keep restoring for the peer; grows while its bytes leave promptly. */
   windowSize: number
   /** Bytes given to the receiver and not yet credited. */
-  uncredited = 0
+  uncredited: number
   /** Credited bytes that no WINDOW_UPDATE has told the peer of yet. */
-  unannounced = 0
+  unannounced: number
 
   /** Declared content-length of the incoming message, -1 when none was, and what has come of it. */
-  expected = -1
-  received = 0
+  expected: number
+  received: number
   /** The final head (not an interim one) has come: what follows are trailers. */
-  headReceived = false
+  headReceived: boolean
   /** Interim heads that have come. */
-  interims = 0
+  interims: number
   /** The response to HEAD may declare a length and yet have no body. */
-  bodiless = false
+  bodiless: boolean
 
   /** The server role: what was asked. */
-  request: Head | null = null
+  request: Head | null
   /** The size of that head, as the connection counts it among those it holds, in bytes. */
-  headBytes = 0
+  headBytes: number
   /** The final head of our response has been sent. */
-  responded = false
+  responded: boolean
   /** Bytes of body sent. */
-  sent = 0
+  sent: number
   /** What the connection's sweep saw last; null until it has seen the stream. */
-  seen: Progress | null = null
+  seen: Progress | null
 
   /** `Head.tunnel` of the request, "" for an ordinary one and for one whose tunnel was refused. */
-  tunnel = ''
+  tunnel: string
 
   /** Bytes that wait for a window or the socket, null while nothing waits. */
-  waiting: BodyQueue | null = null
-  waitingEnd = false
-  waitingTrailers: Fields | null = null
+  waiting: BodyQueue | null
+  waitingEnd: boolean
+  waitingTrailers: Fields | null
   /** Resets the stream behind the end of what it sends; null: it goes on. */
-  stopped: Reason | null = null
+  stopped: Reason | null
   /** Next stream in the connection's list of those that wait for the connection. */
-  nextReady: Http2Stream | null = null
-  previousReady: Http2Stream | null = null
-  ready = false
+  nextReady: Http2Stream | null
+  previousReady: Http2Stream | null
+  ready: boolean
 
   constructor(connection: ConnectionCore, id: number, sendWindow: number, receiveWindow: number) {
     this.connection = connection
@@ -72,6 +72,29 @@ export class Http2Stream implements MessageStream {
     this.sendWindow = sendWindow
     this.receiveWindow = receiveWindow
     this.windowSize = receiveWindow
+    this.receiver = null
+    this.source = null
+    this.state = OPEN
+    this.uncredited = 0
+    this.unannounced = 0
+    this.expected = -1
+    this.received = 0
+    this.headReceived = false
+    this.interims = 0
+    this.bodiless = false
+    this.request = null
+    this.headBytes = 0
+    this.responded = false
+    this.sent = 0
+    this.seen = null
+    this.tunnel = ''
+    this.waiting = null
+    this.waitingEnd = false
+    this.waitingTrailers = null
+    this.stopped = null
+    this.nextReady = null
+    this.previousReady = null
+    this.ready = false
   }
 
   // What goes out: MessageSink.
