@@ -79,7 +79,13 @@ function written<T>(
   hint?: Hint,
   pattern?: RegExp,
 ) {
-  const error = expects(what, (input) => hint?.(input) ?? quoted(input))
+  // What is suggested has to be right.
+  const usable: Hint = (input) => {
+    const meant = hint?.(input) ?? null
+    if (meant !== null && meant !== input && parse(meant) !== null) return meant
+    return parse(String(input)) === null ? null : quoted(input)
+  }
+  const error = expects(what, usable)
   const text = z.string({ error }).meta({ title, ...(pattern && { pattern: pattern.source }) })
   return text.transform((input, context): T => {
     const value = parse(input)

@@ -104,7 +104,9 @@ export const listenerSchema = kind.mapping({
         ),
     })
     .prefault({})
-    .describe('Limits in time for its connections.'),
+    .describe(
+      'Limits in time for its connections. Those of bodies, writes and streams are looked at now and then, and met up to a half later.',
+    ),
   limits: kind
     .mapping({
       connections: kind.wholeNumber(1, 1_000_000).prefault(10_000).describe('Connections open at once.'),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import * as kind from './kinds.ts'
+import { suggest } from './suggest.ts'
 import { isPath, parseAuthority, parseGrpc, pathMeant } from './values.ts'
 
 /** What a retry can be made for; docs/configuration.md says when each holds. */
@@ -41,6 +42,16 @@ const headerMatch = kind.choice(
   ],
   kind.quoted,
 )
+
+/** What nearly every entry of `upgrades` is. */
+const tunnels = ['websocket', 'connect', 'connect-udp', 'connect-ip'] as const
+
+/** Any protocol may be named, but not one that is a known one misspelt. */
+function isUpgrade(input: string): boolean {
+  if (!/^[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/.test(input) || ofHttpItself.has(input)) return false
+  const meant = suggest(input, tunnels)
+  return meant === null || meant === input
+}
 
 /** Upgrades that a proxy never passes on: it speaks its own HTTP on each side. */
 const ofHttpItself: ReadonlySet<string> = new Set(['h2c', 'h2', 'http', 'tls'])
@@ -128,22 +139,22 @@ export const routeSchema = kind.mapping({
     .orOff('a duration such as 500ms, 2s or 5m', kind.duration(), kind.durationMeant)
     .prefault('15s')
     .describe(
-      'Longest time from the end of the request to the start of the response, all attempts together; then 504 or DEADLINE_EXCEEDED. Once begun, streams and other responses may last. `off`: no limit.',
+      'Longest time from the end of the request to the start of the response, all attempts together; then 504 or DEADLINE_EXCEEDED. Once begun, streams and other responses may last. `off`: no limit, but for what is silent longer than `timeouts.stream` of the listener.',
     ),
   upgrades: kind
     .list(
       kind.text(
         'connect, or the name of a protocol in lower case such as websocket',
         'protocol',
-        (input) => /^[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/.test(input) && !ofHttpItself.has(input),
-        (input) => (typeof input === 'string' && /^[a-z]+$/i.test(input) ? input.toLowerCase() : null),
+        isUpgrade,
+        (input) => (typeof input === 'string' ? (suggest(input, tunnels) ?? input.toLowerCase()) : null),
       ),
       'a list of protocols such as [websocket, connect], or [] for none',
       0,
     )
     .prefault(['websocket'])
     .describe(
-      'What a connection may be turned into: protocols by HTTP/1.1 Upgrade or extended CONNECT (RFC 8441), whichever the caller and the endpoint speak, and `connect` for the method CONNECT. Other requests for a tunnel are answered 403.',
+      'What a connection may be turned into: protocols by HTTP/1.1 Upgrade or extended CONNECT (RFC 8441), whichever the caller and the endpoint speak, and `connect` for the method CONNECT, which is passed on to the upstream: that has to be a proxy itself. Rules and routes see upgrades with the method GET, whichever way they came. Other requests for a tunnel are answered 403.',
     ),
   retry: retrySchema
     .optional()

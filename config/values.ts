@@ -116,6 +116,8 @@ export function isPathPattern(text: string): boolean {
 
 /** A pseudonym for Via: a token (RFC 9110, section 7.6.3). */
 export function isViaName(text: string): boolean {
+  // Words that somebody meant as a switch.
+  if (/^(?:no|none|yes|on|true|false|null)$/i.test(text)) return false
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,63}$/.test(text) && text !== 'off'
 }
 

@@ -2,6 +2,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { tlsFailureText } from '../../certs/tls-failure.ts'
 import type { TimerWheel } from '../base/timer-wheel.ts'
+import { VERSION_NOT_SUPPORTED } from '../codec/http1/reasons.ts'
 import { acceptedTransport } from '../codec/shared-read.ts'
 import { Transport } from '../codec/transport.ts'
 import { type Reason, reasons } from '../message/reason.ts'
@@ -35,9 +36,16 @@ const TLS_HANDSHAKE = 0x16
 
 /** What connections end for that is worth a line in the log. */
 const BREACHES: ReadonlySet<string> = new Set(
-  [reasons.badRequest, reasons.flood, reasons.headTooLarge, reasons.uriTooLong, reasons.requestTimeout].map(
-    ({ code }) => code,
-  ),
+  [
+    reasons.badRequest,
+    reasons.flood,
+    reasons.headTooLarge,
+    reasons.uriTooLong,
+    reasons.requestTimeout,
+    reasons.notImplemented,
+    reasons.expectationFailed,
+    VERSION_NOT_SUPPORTED,
+  ].map(({ code }) => code),
 )
 
 /** One listening socket: accepts, terminates TLS, finds out the protocol, makes a session per connection. */
@@ -121,6 +129,7 @@ export class Listener {
     socket.on('error', () => {})
     if (this.#sockets.size >= maxConnections) {
       stats.connectionsRefused.count('limit')
+      stats.limits.count('limits.connections')
       this.#options.refused(remoteOf(socket), 'limit', `${maxConnections} connections are open`)
       socket.destroy()
       return false
@@ -217,6 +226,7 @@ export class Listener {
     const session = createServerSession(transport, protocol, options, acceptor(caller, protocol), {
       scheme: caller.tls ? 'https' : 'http',
       limitReached: (limit) => stats.limits.count(limit),
+      replied: (reason) => stats.localReplies.count(reason.code),
       closed: (ended, reason) => {
         this.#sessions.delete(ended)
         if (reason !== null && BREACHES.has(reason.code)) {

@@ -42,6 +42,8 @@ type Http1OwnLimits =
 export interface ServerSessionOwner {
   readonly scheme: 'http' | 'https'
   readonly limitReached: LimitWatch
+  /** The session itself answered a request. */
+  replied(reason: Reason): void
   /** The connection is gone; `reason` is null when nothing went wrong. */
   closed(session: ServerSession, reason: Reason | null): void
 }
@@ -75,6 +77,7 @@ export function createServerSession(
         streamMs: options.streamMs,
         maxStreams: options.maxStreams,
         limitReached: owner.limitReached,
+        replied: owner.replied,
       },
       acceptor,
       { sessionClosed: (session, reason) => owner.closed(session, reason) },
@@ -97,6 +100,7 @@ export function createServerSession(
     // Callers that give up close, and so does a sidecar for its own caller: the work behind it should end too.
     halfClose: false,
     limitReached: owner.limitReached,
+    replied: owner.replied,
     onClosed: (session) => owner.closed(session, refusal),
     onRefused: (reason) => {
       refusal = reason

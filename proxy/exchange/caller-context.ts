@@ -155,7 +155,7 @@ export class CallerContext implements RequestAcceptor {
       direction: this.listener.direction,
       route: verdict.target?.name ?? '',
       upstream: exchange.cluster?.name ?? '',
-      endpoint: exchange.attempt?.endpoint.address ?? '',
+      endpoint: exchange.endpoint?.address ?? '',
       method: request.method,
       authority: request.authority,
       path: request.path,

@@ -4,7 +4,7 @@ import { type Deadline, Timer } from '../base/timer-wheel.ts'
 import { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
 import { grpcStatusOf } from '../message/grpc-status.ts'
-import type { Head } from '../message/head.ts'
+import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
@@ -52,6 +52,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   destination: number
   attempt: Attempt | null
   attempts: number
+  /** Of the last try, null before the first. */
+  endpoint: Endpoint | null
   tried: readonly Endpoint[]
   /** The request's body so far, null once it can no longer be sent again. */
   replay: Replay | null
@@ -87,6 +89,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.destination = 0
     this.attempt = null
     this.attempts = 0
+    this.endpoint = null
     this.tried = NONE_TRIED
     this.replay = null
     this.requestEnded = end
@@ -199,7 +202,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
       if (reason.fault === 'upstream') attempt.settle(attempt.stream !== null)
       attempt.cancel(reason)
     }
-    if (!this.done) record(this, reason.status)
+    // A caller that is gone is told apart by its status; others have had theirs already, once the response has begun.
+    const told = this.committed && reason.fault !== 'downstream'
+    if (!this.done) record(this, told ? this.status : reason.status)
   }
 
   // MessageSource of the attempt's stream.
@@ -264,7 +269,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.committed = true
     this.replay = null
     this.disarm()
-    this.status = head.status
+    // What the caller is told in its own protocol (RFC 9110 §15.2.2).
+    const switched = this.context.protocol === 'http1' && head.tunnel !== TUNNEL_CONNECT
+    this.status = switched ? 101 : head.status
     const tunnel = new Tunnel(this, attempt.stream as MessageStream, end)
     this.tunnel = tunnel
     this.down.receiver = tunnel

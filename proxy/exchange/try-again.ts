@@ -42,6 +42,7 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
   const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
   while (endpoint !== null) {
     exchange.attempts += 1
+    exchange.endpoint = endpoint
     const attempt = new Attempt(exchange, endpoint, pools[endpoint.index])
     exchange.attempt = attempt
     cluster.endpointStats[endpoint.index].requests += 1

@@ -177,6 +177,7 @@ export class ProxyBench {
     createServerSession(transport, protocol, options, acceptor, {
       scheme: 'http',
       limitReached: (limit) => stats?.limits.count(limit),
+      replied: (reason) => stats?.localReplies.count(reason.code),
       closed: () => {},
     })
     transport.start()

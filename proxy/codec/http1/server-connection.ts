@@ -267,6 +267,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (out === OUT_HEAD) {
       const request = stream === null ? null : stream.record.head
       writeErrorReply(this.transport, reason, this.#options.serverName ?? '', request)
+      this.#options.replied?.(reason)
     }
     if (out === OUT_HEAD || out === OUT_DONE) this.#linger()
     else this.#abort(stream as Http1ServerStream)
@@ -389,10 +390,10 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
       this.close(reasons.writeTimeout)
     } else if (partial && silence.head()) this.#refuse(reasons.requestTimeout, 'timeouts.head')
     else if (starved) {
-      this.#refuse(reasons.requestTimeout.with('its body brings too little'), 'timeouts.body')
+      this.#refuse(reasons.requestTimeout.with('its body brings too little (timeouts.body)'), 'timeouts.body')
     } else if (still) {
       const reason = wanted && stream.out === OUT_HEAD ? reasons.requestTimeout : reasons.timeout
-      this.#refuse(reason.with('nothing moved for too long'), 'timeouts.stream')
+      this.#refuse(reason.with('nothing moved for too long (timeouts.stream)'), 'timeouts.stream')
     } else if (between && !partial && (this.draining || silence.idle())) this.#linger()
   }
 }

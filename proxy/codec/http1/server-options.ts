@@ -23,6 +23,8 @@ export interface Http1ServerOptions {
   readonly onClosed?: (session: ServerSession) => void
   /** The caller reached a limit; nobody is told by default. */
   readonly limitReached?: LimitWatch
+  /** A request was answered here, for `reason`; nobody is told by default. */
+  readonly replied?: (reason: Reason) => void
   /** The codec itself turned input away, for metrics and logs. */
   readonly onRefused?: (reason: Reason) => void
 }

@@ -27,6 +27,8 @@ import { TurnShare } from './turn-share.ts'
 export interface Http2ServerOptions extends Http2Options {
   /** SETTINGS_MAX_CONCURRENT_STREAMS: more are refused. */
   readonly maxStreams: number
+  /** A request was answered here, for `reason`; nobody is told by default. */
+  readonly replied?: (reason: Reason) => void
   readonly limits?: Partial<Http2ServerLimits>
 }
 
@@ -48,6 +50,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
   readonly #acceptor: RequestAcceptor
   readonly #owner: ServerSessionOwner
   readonly #maxStreams: number
+  readonly #replied: ((reason: Reason) => void) | undefined
   readonly #share: TurnShare
   readonly #headBytesHeld: number
   readonly #unread: number
@@ -74,6 +77,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.#acceptor = acceptor
     this.#owner = owner
     this.#maxStreams = options.maxStreams
+    this.#replied = options.replied
     const { streamsPerTurn, headBytesHeld, unread } = { ...DEFAULT_LIMITS, ...options.limits }
     this.#share = new TurnShare(transport, streamsPerTurn)
     this.#headBytesHeld = headBytesHeld
@@ -208,6 +212,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.limitReached(this.decoder.limit)
     const fields = Fields.of({ 'content-length': '0', 'x-pillion-reason': reasons.headTooLarge.code })
     this.encoder.write(this.transport, id, Head.response(reasons.headTooLarge.status, fields), null, true)
+    this.#replied?.(reasons.headTooLarge)
     if (!end) this.writeReset(id, NO_ERROR)
   }
 
@@ -261,7 +266,10 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
 
   bodyOverdue(stream: Http2Stream): void {
     this.limitReached('timeouts.body')
-    this.#giveUp(stream, reasons.requestTimeout.with(`no 1 KiB of its body in ${this.options.bodyMs} ms`))
+    this.#giveUp(
+      stream,
+      reasons.requestTimeout.with(`no 1 KiB of its body in ${this.options.bodyMs} ms (timeouts.body)`),
+    )
   }
 
   /** The caller is at fault when its request is what we wait for. */
@@ -269,7 +277,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
     this.limitReached('timeouts.stream')
     const reason =
       mayReceive(stream.state) && stream.hasDeadlineForBody ? reasons.requestTimeout : reasons.timeout
-    this.#giveUp(stream, reason.with(`nothing moved for ${this.options.streamMs} ms`))
+    this.#giveUp(stream, reason.with(`nothing moved for ${this.options.streamMs} ms (timeouts.stream)`))
   }
 
   /** Ends a stream in time, with an answer if none has begun. */
@@ -282,6 +290,7 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
       this.sendReset(stream, reason.http2)
     } else {
       this.encoder.write(this.transport, stream.id, lateResponse(request, reason), null, true)
+      this.#replied?.(reason)
       if (mayReceive(stream.state)) this.writeReset(stream.id, NO_ERROR)
       stream.state = CLOSED
       this.forget(stream)
