@@ -193,3 +193,37 @@ upstreams:
   t.pass('the work behind it has ended')
   await sidecar.stop(t)
 })
+
+t.test('what the codec refuses by itself is counted and told like everything else', async (t) => {
+  const sidecar = await startSidecar(t, {
+    mesh: await createMesh(t),
+    service: 'edge',
+    anonymous: true,
+    config: `listeners:
+  - name: outbound
+    address: 127.0.0.1:0
+    limits: { uriBytes: 200B }
+    routes: [{ upstream: app }]
+upstreams: { app: { endpoints: ["127.0.0.1:${app.port}"] } }`,
+  })
+  const refused: readonly (readonly [string, string])[] = [
+    ['GET / HTTP/3.0\r\nHost: a\r\n\r\n', 'version-not-supported'],
+    ['POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n', 'not-implemented'],
+    ['POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n', 'expectation-failed'],
+    [`GET /${'x'.repeat(300)} HTTP/1.1\r\nHost: a\r\n\r\n`, 'uri-too-long'],
+    ['GET / HTTP/1.1\r\n\r\n', 'bad-request'],
+  ]
+  for (const [request, code] of refused) {
+    const connection = new RawConnection(sidecar.port('outbound'))
+    connection.send(request)
+    t.match(await connection.ended(), `x-pillion-reason: ${code}`)
+  }
+  const replies = await sidecar.metric('pillion_local_replies_total')
+  const errors = await sidecar.metric('pillion_protocol_errors_total')
+  for (const [, code] of refused) {
+    t.equal(replies[`listener=outbound,reason=${code}`], 1, `${code} among the replies`)
+    t.equal(errors[`code=${code},listener=outbound`], 1, `${code} among the errors`)
+  }
+  await sidecar.logged(/only HTTP\/1\.1 and HTTP\/1\.0 are spoken here/)
+  await sidecar.stop(t)
+})
