@@ -7,9 +7,9 @@ const window = (from: number, range: string) => kind.size(from, 2 ** 31 - 1, ran
 const shared = {
   glitches: kind
     .wholeNumber(100, 1_000_000)
-    .prefault(1000)
+    .optional()
     .describe(
-      'Flood budget of a connection: resets, stream errors and the like cost 1, cheaper things a fraction. At three quarters the connection takes no new requests, at the end it is closed.',
+      'Flood budget of a connection: resets, stream errors and the like cost 1, cheaper things a fraction. At three quarters the connection takes no new requests, at the end it is closed. By default 1000, of a listener at least three times `limits.streams`, since a caller may cancel all of them at once.',
     ),
   glitchRefill: kind
     .wholeNumber(1, 1_000_000)

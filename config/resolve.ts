@@ -46,6 +46,7 @@ function orNull<T>(value: T | 'off' | false): T | null {
 function resolveListener(listener: ListenerDocument): to.ListenerConfig {
   const { name, address, tls, timeouts, limits, http1 } = listener
   const exposed = tls === 'none' && !isLoopback(address)
+  const streams = limits.streams ?? (exposed ? 100 : 1024)
   return {
     name,
     address,
@@ -61,11 +62,12 @@ function resolveListener(listener: ListenerDocument): to.ListenerConfig {
     timeouts: { ...timeouts, stream: orNull(timeouts.stream), tunnel: orNull(timeouts.tunnel) },
     limits: {
       ...limits,
-      streams: limits.streams ?? (exposed ? 100 : 1024),
+      streams,
       bodyBytes: orNull(limits.bodyBytes),
     },
     http1: { ...http1, requests: orNull(http1.requests) },
-    http2: { ...listener.http2, ...resolveWindows(listener.http2) },
+    // A caller may cancel all its streams at once, and more than once.
+    http2: { ...listener.http2, ...resolveHttp2(listener.http2, 3 * streams) },
   }
 }
 
@@ -135,17 +137,21 @@ function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: stri
     limits: upstream.limits,
     timeouts: { connect: timeouts.connect, idle: timeouts.idle ?? null },
     http1: { ...http1, requests: orNull(http1.requests) },
-    http2: { ...upstream.http2, ...resolveWindows(upstream.http2) },
+    http2: { ...upstream.http2, ...resolveHttp2(upstream.http2, 0) },
   }
 }
 
+const LEAST_GLITCHES = 1000
+
 /** A stalled stream holds `maxWindow`; a connection has room for some of them. */
-function resolveWindows(
+function resolveHttp2(
   http2: UpstreamDocument['http2'],
-): Pick<to.Http2Config, 'maxWindow' | 'maxConnectionWindow'> {
+  leastGlitches: number,
+): Pick<to.Http2Config, 'glitches' | 'maxWindow' | 'maxConnectionWindow'> {
   const maxWindow = http2.maxWindow ?? Math.max(1024 ** 2, http2.window)
   const most = Math.min(4 * maxWindow, 2 ** 31 - 1)
   return {
+    glitches: http2.glitches ?? Math.max(LEAST_GLITCHES, leastGlitches),
     maxWindow,
     maxConnectionWindow: http2.maxConnectionWindow ?? Math.max(most, http2.connectionWindow),
   }

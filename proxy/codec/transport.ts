@@ -235,6 +235,23 @@ export class Transport implements TurnEnd {
     this.socket.destroy()
   }
 
+  /**
+   * Closes at once and with RST, so that what is cut off does not look like an end in order. Over TLS the connection
+   * beneath is reset: peers, Node among them, take a connection without close_notify for one that has ended.
+   */
+  abort(): void {
+    this.closing = true
+    const { socket } = this
+    if (socket.destroyed) return
+    try {
+      const beneath = (socket as unknown as { _handle?: Handle | null })._handle?._parentWrap ?? socket
+      beneath.resetAndDestroy()
+    } catch {
+      // A Unix domain socket has no RST.
+    }
+    socket.destroy()
+  }
+
   #drain(): void {
     if (!this.congested) return
     this.congested = false
@@ -259,6 +276,8 @@ interface Handle {
   readonly getpeername?: (out: object) => number
   /** Of TLS: the handle of the connection beneath. */
   readonly _parent?: Handle
+  /** Of TLS: the socket of the connection beneath. */
+  readonly _parentWrap?: Socket
 }
 
 /** The handle of the connection itself; null when there is none, as behind a closed socket. */

@@ -149,10 +149,12 @@ export class Listener {
   /** Permissive: the first byte says whether the caller has moved to TLS. */
   #peek(socket: Socket, tls: TlsServer): void {
     const silent = () => socket.destroy()
+    const ended = () => socket.end()
     socket.setTimeout(this.#options.session.idleMs, silent)
     socket.once('data', (chunk: Buffer) => {
       socket.setTimeout(0)
       socket.removeListener('timeout', silent)
+      socket.removeListener('end', ended)
       socket.pause()
       socket.unshift(chunk)
       if (chunk[0] === TLS_HANDSHAKE) {
@@ -162,7 +164,7 @@ export class Listener {
         this.#plain(new Transport(socket))
       }
     })
-    socket.once('end', () => socket.end())
+    socket.once('end', ended)
     socket.resume()
   }
 

@@ -1,6 +1,6 @@
 import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
-import type { Reason } from '../message/reason.ts'
+import { type Reason, reasons } from '../message/reason.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -68,6 +68,7 @@ export function dropRequest(exchange: Exchange): void {
   down.source = null
   if (!exchange.requestEnded) down.receiver = new Discard(down)
   const unsent = exchange.requestBytes - exchange.credited
+  exchange.credited = exchange.requestBytes
   if (unsent > 0) down.credit(unsent)
 }
 
@@ -75,6 +76,25 @@ export function dropRequest(exchange: Exchange): void {
 export function complete(exchange: Exchange): void {
   if (exchange.attempt !== null) exchange.attempt.settle(exchange.status >= 500)
   record(exchange, exchange.status)
+  if (exchange.requestEnded) dropUnsent(exchange)
+}
+
+/** HTTP/2 code of a stream that is not needed any more (RFC 9113 §7). */
+const ANSWERED = reasons.downstreamReset.withHttp2(
+  8,
+  'the endpoint answered and did not take all of the request',
+)
+
+/**
+ * Request and response are complete. What of the request waits for an endpoint that has answered is not waited for: it
+ * may never open its window, and the stream would be lost to others.
+ */
+export function dropUnsent(exchange: Exchange): void {
+  const { attempt } = exchange
+  // Tunnels see to it themselves.
+  if (attempt === null || exchange.request.tunnel !== '' || attempt.credited >= exchange.requestBytes) return
+  attempt.cancel(ANSWERED)
+  dropRequest(exchange)
 }
 
 /** Once per exchange: deadlines off, numbers and log line written. */

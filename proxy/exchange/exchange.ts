@@ -12,7 +12,7 @@ import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
-import { answer, breakOff, complete, dropRequest, giveUp, record } from './ending.ts'
+import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
 import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
@@ -172,13 +172,14 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const replay = this.replay
     if (replay !== null) {
       replay.append(chunk, from, to)
-      // While no stream is there nothing is credited, so the caller's window bounds what gathers here.
-      if (replay.length > REPLAY_LIMIT && this.attempt !== null && this.attempt.stream !== null)
-        this.replay = null
+      // While no stream is there, or a tunnel is not open, nothing is credited: the caller's window bounds what gathers.
+      const passing = this.attempt !== null && this.attempt.stream !== null && this.request.tunnel === ''
+      if (replay.length > REPLAY_LIMIT && passing) this.replay = null
     }
     const attempt = this.attempt
     if (attempt === null || attempt.stream === null) return
     if (this.request.tunnel === '') attempt.stream.data(chunk, from, to, end)
+    if (end && this.done) dropUnsent(this)
   }
 
   trailers(fields: Fields): void {
@@ -186,6 +187,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.requestTrailers = fields
     const attempt = this.attempt
     if (attempt !== null && attempt.stream !== null) attempt.stream.trailers(fields)
+    if (this.done) dropUnsent(this)
   }
 
   #requestEnds(): void {
@@ -213,6 +215,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const attempt = this.attempt
     if (attempt === null) return
     attempt.credited += bytes
+    if (this.tunnel !== null) this.tunnel.passedOn()
     // What an earlier try had passed on is not credited a second time.
     const due = attempt.credited - this.credited
     if (due <= 0) return

@@ -6,8 +6,11 @@ import { complete, cutOff } from './ending.ts'
 import type { Exchange } from './exchange.ts'
 import type { Replay } from './replay.ts'
 
-/** Once one side has ended, the other has this long without a byte to end too, in milliseconds. */
-const HALF_CLOSED_MS = 60_000
+/**
+ * Once one side has ended, the other has this long without a byte to end too, in milliseconds. Long enough for a slow
+ * reader of what the kernel holds for it, which nobody sees move.
+ */
+const HALF_CLOSED_MS = 300_000
 
 /**
  * A connection that an accepted request has turned into bytes both ways (CONNECT, WebSocket): takes the caller's. Each
@@ -70,8 +73,20 @@ export class Tunnel implements MessageSink, Deadline {
   }
 
   #halfEnded(): void {
-    if (this.#callerEnded && this.#endpointEnded) complete(this.#exchange)
+    if (this.#callerEnded && this.#endpointEnded && this.#allSent) complete(this.#exchange)
     else this.#arm()
+  }
+
+  /** What the caller sent has left for the endpoint: not before may anybody stop looking. */
+  get #allSent(): boolean {
+    const { attempt, requestBytes } = this.#exchange
+    return attempt === null || attempt.credited >= requestBytes
+  }
+
+  /** Bytes of the caller's have left. */
+  passedOn(): void {
+    if (this.#callerEnded && this.#endpointEnded && this.#allSent && !this.#exchange.done)
+      complete(this.#exchange)
   }
 
   /** The exchange was recorded. */
@@ -88,7 +103,8 @@ export class Tunnel implements MessageSink, Deadline {
   }
 
   get #moved(): number {
-    return this.#exchange.requestBytes + this.#exchange.responseBytes
+    const { attempt, requestBytes, responseBytes } = this.#exchange
+    return requestBytes + responseBytes + (attempt?.credited ?? 0)
   }
 
   /** Nothing is armed per byte: a silent tunnel is noticed after one to two times its limit. */

@@ -5,9 +5,11 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import t from 'tap'
 import { WebSocket } from 'ws'
+import { createMesh } from '../support/mesh-folder.ts'
 import { pattern } from '../support/peers/pattern.ts'
 import { startHttp1Tunnels, startHttp2Tunnels } from '../support/peers/tunnel-upstream.ts'
 import { openHttp2WebSocket } from '../support/peers/websocket-stream.ts'
+import { startSidecar } from '../support/sidecar.ts'
 import { pairAuthority, type Spoken, startPair } from '../support/sidecar-pair.ts'
 
 // Caller, between the sidecars, application.
@@ -161,8 +163,10 @@ t.test('tunnels through two sidecars', async (t) => {
     await t.test(`CONNECT ${from} -> ${hop} -> ${to}`, async (t) => {
       const target = createServer({ allowHalfOpen: true }, (socket: Socket) => {
         let got = ''
+        socket.on('error', () => {})
         socket.on('data', (chunk) => {
           got += chunk
+          if (got === 'break') socket.resetAndDestroy()
         })
         socket.on('end', () => socket.end(`got ${got}`))
       })
@@ -176,6 +180,17 @@ t.test('tunnels through two sidecars', async (t) => {
       let answer = ''
       for await (const chunk of stream) answer += chunk
       t.equal(answer, 'got some bytes', 'each side ends for itself')
+
+      const broken = await openConnect(from, pair.port, session, `${authority}:${port}`)
+      const seen: string[] = []
+      broken.on('end', () => seen.push('end'))
+      broken.on('error', () => seen.push('error'))
+      broken.resume()
+      // `once` would reject at the error.
+      const closed = new Promise((resolve) => broken.on('close', resolve))
+      broken.write('break')
+      await closed
+      t.strictSame(seen, ['error'], 'what breaks on one side does not look like an end on the other')
     })
   }
 
@@ -225,4 +240,35 @@ t.test('a route that opens no tunnels refuses them and says so', async (t) => {
   t.equal(app.sockets.length, 0)
   await pair.client.stop(t)
   await pair.server.stop(t)
+})
+
+t.test('each side of a tunnel ends for itself on a permissive listener, in plain text too', async (t) => {
+  const endpoint = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
+    socket.on('end', () => socket.end('after the end'))
+  })
+  endpoint.listen(0, '127.0.0.1')
+  await once(endpoint, 'listening')
+  t.teardown(() => endpoint.close())
+  const sidecar = await startSidecar(t, {
+    mesh: await createMesh(t, 'app'),
+    service: 'app',
+    config: `listeners:
+  - { name: inbound, address: "127.0.0.1:0", tls: permissive, routes: [{ upstream: app, upgrades: [connect] }] }
+upstreams: { app: { endpoints: ["127.0.0.1:${(endpoint.address() as AddressInfo).port}"] } }`,
+  })
+  const request = httpRequest({
+    host: '127.0.0.1',
+    port: sidecar.port('inbound'),
+    method: 'CONNECT',
+    path: 'db:1',
+    headers: { host: 'db:1' },
+  })
+  request.end()
+  const [, socket] = (await once(request, 'connect')) as [unknown, Duplex]
+  socket.end('hello')
+  let answer = ''
+  for await (const chunk of socket) answer += chunk
+  t.equal(answer, 'after the end')
+  await sidecar.stop(t)
 })

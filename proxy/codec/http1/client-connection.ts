@@ -35,7 +35,7 @@ const BODY = 2
 const TUNNEL = 3
 const CLOSED = 4
 
-/** How long the end of a tunnel may take to leave, in milliseconds. */
+/** Something of the end of a tunnel has to leave within this time, in milliseconds. */
 const LINGER_MS = 30_000
 /** The idle deadline is looked at so often, and met a quarter early at most. */
 const LOOKS = 4
@@ -68,6 +68,8 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   #interims = 0
   /** The endpoint sent FIN. */
   #inputEnded = false
+  /** How far the rest of a tunnel had got when it was last looked at. */
+  #rest = -1
   #seen = -1
   #quiet = 0
   #reason: Reason = reasons.upstreamClosed
@@ -338,11 +340,19 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
     this.fail(reason)
   }
 
+  /** The end of a tunnel is on its way: it has as long as something of it leaves, and is cut, not ended, when nothing does. */
+  #lookAtRest(): void {
+    const { transport } = this
+    const { progress, unsent } = transport
+    if (unsent > 0 && progress !== this.#rest) {
+      this.#rest = progress
+      this.#wheel.arm(this.#timer, LINGER_MS)
+    } else if (unsent > 0) transport.abort()
+    else transport.destroy()
+  }
+
   expired(): void {
-    if (this.#phase === CLOSED) {
-      this.transport.destroy()
-      return
-    }
+    if (this.#phase === CLOSED) return this.#lookAtRest()
     this.#quiet = this.#phase === IDLE && this.requests === this.#seen ? this.#quiet + 1 : 0
     this.#seen = this.#phase === IDLE ? this.requests : -1
     if (this.#quiet >= LOOKS - 1) this.#close(reasons.idleTimeout)

@@ -205,20 +205,12 @@ export abstract class Http1Connection implements TransportUser, Deadline {
     this.forgetCredit()
   }
 
-  /**
-   * Closes at once, in the middle of a message. `delimiting` says that a plain close would look like the message's end:
-   * then the socket gets RST where it can do that (in TLS close_notify is missing instead).
-   */
+  /** Closes at once, in the middle of a message; with RST where a plain close would look like the message's end. */
   protected abort(delimiting: boolean): void {
-    const socket = this.transport.socket
-    if (!delimiting) this.transport.flush()
-    else if (!('encrypted' in socket) && !socket.destroyed) {
-      try {
-        socket.resetAndDestroy()
-      } catch {
-        // A Unix domain socket has no RST.
-      }
+    if (delimiting) this.transport.abort()
+    else {
+      this.transport.flush()
+      this.transport.destroy()
     }
-    this.transport.destroy()
   }
 }

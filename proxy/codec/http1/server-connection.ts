@@ -363,7 +363,8 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     if (this.#phase === CLOSED) return
     const { transport } = this
     if (this.#phase !== LINGER) this.#look()
-    else if (transport.unsent === 0 || this.#silence.stalled(true, transport.progress)) transport.destroy()
+    else if (transport.unsent === 0) transport.destroy()
+    else if (this.#silence.stalled(true, transport.progress)) transport.abort()
     if (this.#phase !== CLOSED && !transport.socket.destroyed && this.#timer.due < 0) {
       this.#options.wheel.arm(this.#timer, this.#silence.period)
     }

@@ -113,6 +113,8 @@ export class Http1ServerStream extends OutgoingStream {
     // RFC 9110 §15.2: HTTP/1.0 knows no interim responses. 101 would change the protocol, which nobody asked for.
     if (this.record.http10 || head.status === 101) return
     if (head.status === 100) this.expecting = false
+    // Others wait for nothing: those to a caller that does not read would pile up here.
+    else if (this.transport.congested) return
     if (!writeHead(this.transport, head, SHAPE_RESPONSE | SHAPE_BARE, added)) this.contradiction(headFailure)
   }
 

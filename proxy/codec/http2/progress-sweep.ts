@@ -156,7 +156,7 @@ export class ProgressSweep implements Deadline {
     if (moved !== seen.moved) {
       seen.moved = moved
       seen.movedAt = now
-    } else if (streamMs > 0 && now - seen.movedAt >= streamMs) {
+    } else if (streamMs > 0 && stream.tunnel === '' && now - seen.movedAt >= streamMs) {
       this.#connection.streamOverdue(stream)
     }
   }

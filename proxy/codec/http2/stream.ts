@@ -106,6 +106,8 @@ export class Http2Stream implements MessageStream {
       if (head.tunnel !== TUNNEL_CONNECT && !connection.extendedConnect) return this.#noTunnel()
       this.tunnel = head.tunnel
     }
+    // Interim heads wait for no window: those to a caller that does not read would pile up here.
+    if (head.status > 100 && head.status < 200 && connection.transport.congested) return
     connection.encoder.write(connection.transport, this.id, head, added, end)
     if (head.method === 'HEAD') this.bodiless = true
     else if (head.status >= 200) this.responded = true

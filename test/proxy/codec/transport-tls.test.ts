@@ -111,3 +111,19 @@ t.test('progress: what the peer takes of one large write shows before the write 
   t.ok(read < waiting)
   t.equal(transport.socket.writableLength, waiting, 'the socket itself knows of nothing yet')
 })
+
+t.test('abort: the peer sees a broken connection, not an end', async (t) => {
+  const { transport, peer } = await connectPair(t)
+  write(transport, Buffer.from('half'))
+  await once(peer, 'data')
+  const seen: string[] = []
+  peer.on('end', () => seen.push('end'))
+  peer.on('error', (error: NodeJS.ErrnoException) => seen.push(`${error.code}`))
+  // `once` would reject at the error.
+  const closed = [peer, transport.socket].map(
+    (socket) => new Promise((resolve) => socket.on('close', resolve)),
+  )
+  transport.abort()
+  await Promise.all(closed)
+  t.strictSame(seen, ['ECONNRESET'])
+})

@@ -164,7 +164,7 @@ t.test('a half that stays open alone and silent is cut sooner', async (t) => {
   const up = proxy.upstream[0] as FakeStream
   up.receiver?.head(OPEN, null, false)
   up.receive('', true)
-  proxy.clock.advance(121_000)
+  proxy.clock.advance(601_000)
   t.equal(down.cancels.length, 1)
   t.strictSame(proxy.held, NOTHING_HELD)
 })
@@ -182,4 +182,35 @@ t.test('either side may break it', async (t) => {
   t.equal(second.down.ended, false, 'never as if it had ended in order')
   t.match(second.proxy.records, [{ flags: 'upstream-closed' }])
   t.strictSame(second.proxy.held, NOTHING_HELD)
+})
+
+t.test('early bytes beyond what is kept for another try are held as well', async (t) => {
+  const proxy = bench()
+  const down = proxy.request(CHAT, false)
+  const up = proxy.upstream[0] as FakeStream
+  for (let i = 0; i < 10; i++) down.receive('x'.repeat(20_000))
+  up.receiver?.head(OPEN, null, false)
+  down.receive('tail')
+  t.equal(up.body.length, 200_004, 'none is lost')
+})
+
+t.test('it is not over before what the caller sent has left', async (t) => {
+  const { proxy, down, up } = open()
+  up.crediting = false
+  down.receive('last words', true)
+  up.receive('', true)
+  t.equal(proxy.records.length, 0)
+  up.source?.credit(4)
+  t.equal(proxy.records.length, 0)
+  up.source?.credit(6)
+  t.equal(proxy.records.length, 1)
+  t.strictSame(proxy.held, NOTHING_HELD)
+
+  const stuck = open()
+  stuck.up.crediting = false
+  stuck.down.receive('last words', true)
+  stuck.up.receive('', true)
+  stuck.proxy.clock.advance(IDLE * 2 + 20)
+  t.match(stuck.up.cancels, [{ code: 'timeout' }], 'an endpoint that takes nothing is cut')
+  t.strictSame(stuck.proxy.held, NOTHING_HELD)
 })

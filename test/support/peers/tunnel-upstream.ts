@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { adoptWebSocket } from './websocket-stream.ts'
@@ -37,7 +37,11 @@ async function tunnelTo(authority: string, accept: () => Duplex, refuse: () => v
   }
   const stream = accept()
   stream.on('error', () => target.destroy())
-  target.on('error', () => stream.destroy())
+  // A target that breaks off is told apart from one that ends (RFC 9113 §8.5).
+  target.on('error', () => {
+    if (stream instanceof Socket) stream.resetAndDestroy()
+    else stream.destroy(new Error('the target broke off'))
+  })
   stream.pipe(target)
   target.pipe(stream)
 }

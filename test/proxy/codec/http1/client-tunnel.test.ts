@@ -164,3 +164,23 @@ t.test('a tunnel that is cut', async (t) => {
   await turn()
   t.equal(recorder.reason?.code, 'upstream-closed')
 })
+
+t.test(
+  'the end of a tunnel that the endpoint does not take is cut with RST, once nothing of it leaves',
+  async (t) => {
+    const bench = new ClientBench()
+    const { stream } = bench.open()
+    stream.head(DATABASE, null, false)
+    bench.receive('HTTP/1.1 200 OK\r\n\r\n')
+    bench.socket.emit('end')
+    stream.data(HELLO, 0, 5, true)
+    await turn()
+    for (let left = 5000; left > 0; left -= 1000) {
+      bench.socket.writableLength = left
+      bench.time.pass(29_000)
+      t.notOk(bench.socket.destroyed, 'as long as something leaves')
+    }
+    bench.time.pass(120_000)
+    t.ok(bench.socket.wasReset)
+  },
+)

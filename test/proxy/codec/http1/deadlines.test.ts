@@ -99,6 +99,17 @@ t.test(
   },
 )
 
+t.test('the end of a response that the caller does not take is cut with RST, not ended', async (t) => {
+  const bench = new ServerBench()
+  bench.receive('GET / HTTP/1.0\r\nHost: a\r\n\r\n')
+  first(bench).stream.head(Head.response(200), null, false)
+  first(bench).stream.data(Buffer.from('until the end'), 0, 13, true)
+  await turn()
+  bench.socket.writableLength = 1000
+  bench.time.pass(5 * MINUTE)
+  t.ok(bench.socket.wasReset)
+})
+
 t.test('timeouts.body behind the response’s head and behind its end', async (t) => {
   const begun = new ServerBench()
   begun.receive(UPLOAD)

@@ -51,6 +51,19 @@ t.test('300 concurrent tiny responses a second, one in ten of them cancelled', a
   well(t, bench)
 })
 
+t.test('a caller that cancels all its calls at once, and a minute later again', async (t) => {
+  // As many streams as a listener of the mesh allows, and the budget that goes with them by default.
+  const bench = new ServerBench({ maxStreams: 1024, limits: { glitches: 3 * 1024 } })
+  for (let round = 0; round < 2; round++) {
+    const first = round * 2048 + 1
+    for (let i = 0; i < 1024; i++) bench.send(headers(first + i * 2, GET, END_STREAM))
+    for (let i = 0; i < 1024; i++) bench.send(rstStream(first + i * 2, 'CANCEL'))
+    t.equal(bench.connection.active, 0)
+    bench.clock.jump(60_000)
+  }
+  well(t, bench)
+})
+
 t.test('300 concurrent tiny responses to a client of ours, cancelled now and then', async (t) => {
   const bench = new ClientBench({ maxStreams: 1000 })
   const request = Head.request('GET', 'http', 'a', '/')

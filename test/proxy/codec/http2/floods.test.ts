@@ -288,6 +288,22 @@ t.test('a peer that asks and never reads the answers is cut off', async (t) => {
   t.strictSame(bench.limits, ['http2.unread'])
 })
 
+t.test('interim responses to a caller that does not read are dropped, but for 100 (Continue)', async (t) => {
+  const bench = new ServerBench()
+  bench.send(headers(1, POST))
+  const stream = bench.accepted[0]?.stream
+  bench.stall()
+  for (const status of [103, 100, 103]) stream?.head(Head.response(status), null, false)
+  stream?.head(Head.response(200), null, true)
+  t.match(
+    bench.take().map((frame) => (frame.type === 'HEADERS' ? frame.fields[0] : frame.type)),
+    [
+      [':status', '100'],
+      [':status', '200'],
+    ],
+  )
+})
+
 t.test('interim responses end after 32', async (t) => {
   const bench = new ClientBench()
   const { response } = bench.request(Head.request('GET', 'http', 'a', '/'))

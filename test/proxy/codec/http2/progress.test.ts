@@ -233,6 +233,14 @@ t.test('a stream on which nothing moves: whose fault it is', async (t) => {
   t.equal(bench.connection.active, 0)
 })
 
+t.test('a tunnel has a deadline of its own', async (t) => {
+  const bench = new ServerBench({ streamMs: MINUTE })
+  bench.send(headers(1, { ':method': 'CONNECT', ':authority': 'a:1' }))
+  pass(bench, 60 * MINUTE)
+  t.strictSame(bench.limits, [])
+  t.equal(bench.connection.active, 1)
+})
+
 t.test('whatever moves keeps a stream', async (t) => {
   const moves: Record<string, (bench: ServerBench, i: number) => void> = {
     'a byte of the request': (bench) => bench.send(data(1, 'x')),
