@@ -244,8 +244,11 @@ export class Transport implements TurnEnd {
     const { socket } = this
     if (socket.destroyed) return
     try {
-      const beneath = (socket as unknown as { _handle?: Handle | null })._handle?._parentWrap ?? socket
-      beneath.resetAndDestroy()
+      const handle = (socket as unknown as { _handle?: Handle | null })._handle
+      if (handle?._parentWrap) handle._parentWrap.resetAndDestroy()
+      // A TLS socket that dialled has a bare handle beneath it, of whose end nobody tells it.
+      else if (handle?._parent) handle._parent.reset?.(() => this.#closed())
+      else socket.resetAndDestroy()
     } catch {
       // A Unix domain socket has no RST.
     }
@@ -277,7 +280,9 @@ interface Handle {
   /** Of TLS: the handle of the connection beneath. */
   readonly _parent?: Handle
   /** Of TLS: the socket of the connection beneath. */
-  readonly _parentWrap?: Socket
+  readonly _parentWrap?: Socket | null
+  /** Closes with RST. */
+  readonly reset?: (done: () => void) => number
 }
 
 /** The handle of the connection itself; null when there is none, as behind a closed socket. */

@@ -112,18 +112,26 @@ t.test('progress: what the peer takes of one large write shows before the write 
   t.equal(transport.socket.writableLength, waiting, 'the socket itself knows of nothing yet')
 })
 
-t.test('abort: the peer sees a broken connection, not an end', async (t) => {
-  const { transport, peer } = await connectPair(t)
-  write(transport, Buffer.from('half'))
-  await once(peer, 'data')
-  const seen: string[] = []
-  peer.on('end', () => seen.push('end'))
-  peer.on('error', (error: NodeJS.ErrnoException) => seen.push(`${error.code}`))
-  // `once` would reject at the error.
-  const closed = [peer, transport.socket].map(
-    (socket) => new Promise((resolve) => socket.on('close', resolve)),
-  )
-  transport.abort()
-  await Promise.all(closed)
-  t.strictSame(seen, ['ECONNRESET'])
+t.test('abort: the peer sees a broken connection, not an end, whichever side dialled', async (t) => {
+  for (const side of ['accepted', 'dialled'] as const) {
+    const pair = await connectPair(t)
+    const [transport, peer] =
+      side === 'accepted'
+        ? [pair.transport, pair.peer]
+        : [new Transport(pair.peer), pair.transport.socket as TLSSocket]
+    peer.resume()
+    write(transport, Buffer.from('half'))
+    await once(peer, 'data')
+    const seen: string[] = []
+    peer.on('end', () => seen.push('end'))
+    peer.on('error', (error: NodeJS.ErrnoException) => seen.push(`${error.code}`))
+    const told = new Promise<void>((resolve) => {
+      transport.user = { read: () => {}, readEnd: () => {}, drained: () => {}, closed: () => resolve() }
+    })
+    // `once` would reject at the error.
+    const closed = new Promise((resolve) => peer.on('close', resolve))
+    transport.abort()
+    await Promise.all([told, closed])
+    t.strictSame(seen, ['ECONNRESET'], side)
+  }
 })
