@@ -92,7 +92,8 @@ t.test('malformed HTTP/1.1', async (t) => {
 const HEADERS = 1
 const CONTINUATION = 9
 const SETTINGS_FLOOD: Frame[] = Array.from({ length: 2500 }, () => settings())
-const RAPID_RESET: Frame[] = Array.from({ length: 4000 }, (_, i) =>
+// More than the budget of a listener that allows 1024 streams.
+const RAPID_RESET: Frame[] = Array.from({ length: 8000 }, (_, i) =>
   i % 2 === 0 ? headers(i + 1, GET, true) : rstStream(i, 'CANCEL'),
 )
 

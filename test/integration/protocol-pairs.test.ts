@@ -4,19 +4,7 @@ import { startHttp1 } from '../support/peers/http1-upstream.ts'
 import { Http2Client } from '../support/peers/http2-client.ts'
 import { startHttp2 } from '../support/peers/http2-upstream.ts'
 import { patternStream } from '../support/peers/pattern.ts'
-import { pairAuthority, type Spoken, startPair } from '../support/sidecar-pair.ts'
-
-// Caller, between the sidecars, application: every pair of protocols for each sidecar, and some for both.
-const WAYS: readonly (readonly [Spoken, Spoken, Spoken])[] = [
-  ['http1', 'http1', 'http1'],
-  ['http1', 'h2', 'http1'],
-  ['http1', 'http1', 'h2'],
-  ['http1', 'h2', 'h2'],
-  ['h2', 'http1', 'http1'],
-  ['h2', 'h2', 'http1'],
-  ['h2', 'http1', 'h2'],
-  ['h2', 'h2', 'h2'],
-]
+import { pairAuthority, startPair, WAYS } from '../support/sidecar-pair.ts'
 
 t.test('REST through two sidecars', async (t) => {
   const upstreams = { http1: await startHttp1({ name: 'one' }), h2: await startHttp2({ name: 'two' }) }

@@ -10,19 +10,7 @@ import { pattern } from '../support/peers/pattern.ts'
 import { startHttp1Tunnels, startHttp2Tunnels } from '../support/peers/tunnel-upstream.ts'
 import { openHttp2WebSocket } from '../support/peers/websocket-stream.ts'
 import { startSidecar } from '../support/sidecar.ts'
-import { pairAuthority, type Spoken, startPair } from '../support/sidecar-pair.ts'
-
-// Caller, between the sidecars, application.
-const WAYS: readonly (readonly [Spoken, Spoken, Spoken])[] = [
-  ['http1', 'http1', 'http1'],
-  ['http1', 'h2', 'http1'],
-  ['http1', 'http1', 'h2'],
-  ['http1', 'h2', 'h2'],
-  ['h2', 'http1', 'http1'],
-  ['h2', 'h2', 'http1'],
-  ['h2', 'http1', 'h2'],
-  ['h2', 'h2', 'h2'],
-]
+import { pairAuthority, type Spoken, startPair, WAYS } from '../support/sidecar-pair.ts'
 
 interface Refusal extends Error {
   readonly status: number

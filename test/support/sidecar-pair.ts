@@ -22,6 +22,18 @@ export interface PairOptions {
 
 const SPOKEN: readonly Spoken[] = ['http1', 'h2']
 
+/** Caller, between the sidecars, application: every pair of protocols for each sidecar. */
+export const WAYS: readonly (readonly [Spoken, Spoken, Spoken])[] = [
+  ['http1', 'http1', 'http1'],
+  ['http1', 'h2', 'http1'],
+  ['http1', 'http1', 'h2'],
+  ['http1', 'h2', 'h2'],
+  ['h2', 'http1', 'http1'],
+  ['h2', 'h2', 'http1'],
+  ['h2', 'http1', 'h2'],
+  ['h2', 'h2', 'h2'],
+]
+
 /** The authority that leads over a hop of one protocol between the sidecars to an application of another. */
 export function pairAuthority(hop: Spoken, app: Spoken): string {
   return `${app}.over-${hop}.mesh`
