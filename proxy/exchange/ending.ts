@@ -28,10 +28,11 @@ export function breakOff(exchange: Exchange, reason: Reason): void {
   else exchange.down.reset(exchange.tunnel === null ? reason : tunnelError(exchange, reason))
 }
 
-/** HTTP/2's codes for a tunnel that breaks: CONNECT (RFC 9113 §8.5) and upgrades (RFC 8441 §5). */
-const CONNECT_ERROR = 10
+// HTTP/2 error codes (RFC 9113 §7).
 const CANCEL = 8
+const CONNECT_ERROR = 10
 
+/** For a tunnel that breaks: CONNECT (RFC 9113 §8.5) and upgrades (RFC 8441 §5) have codes of their own. */
 function tunnelError(exchange: Exchange, reason: Reason): Reason {
   const code = exchange.request.tunnel === TUNNEL_CONNECT ? CONNECT_ERROR : CANCEL
   return reason.withHttp2(code, reason.detail)
@@ -79,9 +80,8 @@ export function complete(exchange: Exchange): void {
   if (exchange.requestEnded) dropUnsent(exchange)
 }
 
-/** HTTP/2 code of a stream that is not needed any more (RFC 9113 §7). */
 const ANSWERED = reasons.downstreamReset.withHttp2(
-  8,
+  CANCEL,
   'the endpoint answered and did not take all of the request',
 )
 
