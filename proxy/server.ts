@@ -4,10 +4,10 @@ import type { Config } from '../config/types.ts'
 import { type AdminServer, startAdminServer } from './admin/admin-server.ts'
 import { adminSources } from './admin/admin-sources.ts'
 import { listenError } from './admin/listen-error.ts'
-import { systemClock } from './base/clock.ts'
 import { reportDefects } from './base/defects.ts'
 import { systemRandom } from './base/random.ts'
 import { TimerWheel } from './base/timer-wheel.ts'
+import { TurnClock } from './base/turn-clock.ts'
 import { CertificateGuard } from './certificate-guard.ts'
 import { reasons } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
@@ -48,10 +48,11 @@ export class SidecarServer {
   static async start(config: Config): Promise<SidecarServer> {
     const stream = stderrLogStream()
     const log = createLogger({ level: config.log.level, service: config.service, stream })
-    const timers = new TimerWheel(systemClock.now)
+    const clock = new TurnClock()
+    const timers = new TimerWheel(clock.now)
     const telemetry = new Telemetry({ service: config.service, version: VERSION, log: stream })
-    const limitedLog = new LogLimit(log, systemClock, timers)
-    const runtime = { clock: systemClock, random: systemRandom, timers, telemetry, log, limitedLog }
+    const limitedLog = new LogLimit(log, clock, timers)
+    const runtime = { clock, random: systemRandom, timers, telemetry, log, limitedLog }
     reportDefects((error) => log.error({ err: error }, 'a defect of the proxy, contained'))
     let server: SidecarServer | null = null
     try {
@@ -66,7 +67,7 @@ export class SidecarServer {
       limitedLog.close()
       throw error
     }
-    telemetry.config.recordLoad(hashOf(config), systemClock.wall())
+    telemetry.config.recordLoad(hashOf(config), clock.wall())
     return server
   }
 
