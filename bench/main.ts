@@ -92,7 +92,11 @@ async function contestants(options: Options): Promise<Competitor[]> {
     chosen.splice(
       at + 1,
       0,
-      pillion({ root: resolve(options.base), name: 'pillion-base', profileFolder: profileFolder === null ? null : join(profileFolder, 'base') }),
+      pillion({
+        root: resolve(options.base),
+        name: 'pillion-base',
+        profileFolder: profileFolder === null ? null : join(profileFolder, 'base'),
+      }),
     )
   }
   if (options.build && chosen.some((one) => one.name === 'pillion')) {

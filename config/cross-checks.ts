@@ -4,7 +4,7 @@ import type { Part } from './part.ts'
 import { formatPath, listWords, type Path } from './problems.ts'
 import { defaultAdminAddress, defaultMetricsAddress } from './schema.ts'
 import { didYouMean } from './suggest.ts'
-import type { Address } from './types.ts'
+import type { Address } from './types/address.ts'
 import { bindHost, parseAddress, principalTrustDomain } from './values.ts'
 
 /** Takes a finding: where, and what. */

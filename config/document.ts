@@ -2,7 +2,7 @@ import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, p
 import { LineTable } from './line-table.ts'
 import { formatPath, type Path } from './problems.ts'
 import { syntaxMessage } from './syntax.ts'
-import type { Problem } from './types.ts'
+import type { Problem } from './types/problem.ts'
 
 /** Largest nesting of mappings and lists; the schema needs less than ten. */
 const maxDepth = 50

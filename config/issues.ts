@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { SourceDocument } from './document.ts'
 import { formatPath, listWords, type Path } from './problems.ts'
 import { suggest } from './suggest.ts'
-import type { Problem } from './types.ts'
+import type { Problem } from './types/problem.ts'
 
 type Issue = z.core.$ZodIssue
 

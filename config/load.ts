@@ -6,10 +6,10 @@ import { checkHttp2 } from './http2-checks.ts'
 import { schemaProblems } from './issues.ts'
 import { Part } from './part.ts'
 import { formatPath, sortProblems } from './problems.ts'
-import { resolveConfig } from './resolve.ts'
+import { resolveConfig } from './resolve/config.ts'
 import { configSchema } from './schema.ts'
 import { checkListeners, checkUpstreams } from './traffic-checks.ts'
-import type { LoadResult, Problem } from './types.ts'
+import type { LoadResult, Problem } from './types/problem.ts'
 import { takeOutUnavailable } from './unavailable.ts'
 
 /** Largest configuration file: 4 MiB. */

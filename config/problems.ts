@@ -1,4 +1,4 @@
-import type { Problem } from './types.ts'
+import type { Problem } from './types/problem.ts'
 
 /** Keys and indexes from the top of the document. */
 export type Path = readonly (string | number)[]

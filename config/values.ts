@@ -1,5 +1,7 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net'
-import type { Address, GrpcMatch, StatusRange } from './types.ts'
+import type { Address } from './types/address.ts'
+import type { GrpcMatch } from './types/route.ts'
+import type { StatusRange } from './types/upstream.ts'
 
 /** Longest duration, the reach of a 32-bit timer: 24 days in milliseconds. */
 export const longestDuration = 24 * 86_400_000

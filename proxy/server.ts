@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Identity, loadIdentity } from '../certs/store.ts'
-import type { Config } from '../config/types.ts'
+import type { Config } from '../config/types/config.ts'
 import { type AdminServer, startAdminServer } from './admin/admin-server.ts'
 import { adminSources } from './admin/admin-sources.ts'
 import { listenError } from './admin/listen-error.ts'

@@ -1,5 +1,7 @@
 import type { Identity } from '../certs/store.ts'
-import type { Config, ListenerConfig, RouteConfig } from '../config/types.ts'
+import type { Config } from '../config/types/config.ts'
+import type { ListenerConfig } from '../config/types/listener.ts'
+import type { RouteConfig } from '../config/types/route.ts'
 import type { Caller } from './downstream/caller.ts'
 import { Listener } from './downstream/listener.ts'
 import { CallerContext, type ListenerContext } from './exchange/caller-context.ts'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createSecureContext, rootCertificates } from 'node:tls'
 import type { Identity } from '../certs/store.ts'
-import type { UpstreamConfig } from '../config/types.ts'
+import type { UpstreamConfig } from '../config/types/upstream.ts'
 import { createBalancer } from './balance/create-balancer.ts'
 import type { Endpoint } from './balance/endpoint.ts'
 import { EndpointSet } from './balance/endpoint-set.ts'
@@ -85,7 +85,7 @@ export function buildUpstream(
     scheme: tls === null ? 'http' : 'https',
     set,
     balancer: createBalancer(config.balance, set, random),
-    outlier,
+    observers: outlier === null ? [] : [outlier],
     pools,
     tunnelPools,
     endpointStats,

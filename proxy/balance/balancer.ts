@@ -1,16 +1,14 @@
+import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Chooses an endpoint per attempt. A pick costs the same for 3 endpoints and for 10,000, and allocates nothing. */
 export interface Balancer {
   /**
-   * The endpoint for the next attempt. Endpoints in `tried` (those of the request's earlier attempts) are passed
-   * over; `null` when no other is left, or none at all. The caller counts the endpoint's `active` up and down.
+   * The endpoint for the next attempt; `null` when no untried one is left, or none at all. The caller counts the
+   * endpoint's `active` up and down.
    */
-  pick(tried: readonly Endpoint[]): Endpoint | null
+  pick(choice: Choice): Endpoint | null
 }
-
-/** For `pick` on the first attempt. */
-export const NONE_TRIED: readonly Endpoint[] = Object.freeze([])
 
 /** Draws by the policy before the first candidate that was not tried is taken, whatever the policy says. */
 export const UNTRIED_DRAWS = 8

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { EndpointSet } from './endpoint-set.ts'
+import { type AttemptObserver, FAILED, type Outcome } from './outcome.ts'
 
 export interface OutlierOptions {
   /** Failed requests in a row until an endpoint is ejected; at least 1. */
@@ -38,7 +39,7 @@ class Return implements Deadline {
  * The n-th ejection lasts n times `eject`, at most 300 s; n goes down by one for each `eject` that the endpoint
  * stays in. The last usable endpoint is never ejected. Ejections end by time, or by an active check that passes.
  */
-export class OutlierDetector {
+export class OutlierDetector implements AttemptObserver {
   readonly #set: EndpointSet
   readonly #options: OutlierOptions
   readonly #wheel: TimerWheel
@@ -52,12 +53,8 @@ export class OutlierDetector {
     this.#clock = clock
   }
 
-  /**
-   * Records how a request ended. `failed` is the endpoint's fault only: a connection refused or lost, a 5xx or
-   * its gRPC likes, a timeout that this process did not cause by stalling; never the caller's cancellation.
-   */
-  record(endpoint: Endpoint, failed: boolean): void {
-    if (!failed) {
+  attemptEnded(endpoint: Endpoint, outcome: Outcome): void {
+    if (outcome !== FAILED) {
       endpoint.consecutiveFailures = 0
       return
     }

@@ -1,5 +1,6 @@
 import type { Random } from '../base/random.ts'
 import type { Balancer } from './balancer.ts'
+import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { EndpointSet } from './endpoint-set.ts'
 import type { Tier } from './tier.ts'
@@ -23,18 +24,18 @@ export class PriorityBalancer implements Balancer {
     this.#create = create
   }
 
-  pick(tried: readonly Endpoint[]): Endpoint | null {
+  pick(choice: Choice): Endpoint | null {
     if (this.#structure !== this.#set.structure) this.#refresh()
     const balancers = this.#balancers
-    if (balancers.length === 1) return (balancers[0] as Balancer).pick(tried)
+    if (balancers.length === 1) return (balancers[0] as Balancer).pick(choice)
     const chosen = this.#chooseTier()
     if (chosen >= 0) {
-      const endpoint = (balancers[chosen] as Balancer).pick(tried)
+      const endpoint = (balancers[chosen] as Balancer).pick(choice)
       if (endpoint !== null) return endpoint
     }
     for (let i = 0; i < balancers.length; i++) {
       if (i === chosen) continue
-      const endpoint = (balancers[i] as Balancer).pick(tried)
+      const endpoint = (balancers[i] as Balancer).pick(choice)
       if (endpoint !== null) return endpoint
     }
     return null

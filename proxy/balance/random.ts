@@ -1,6 +1,7 @@
 import type { Random } from '../base/random.ts'
 import { AliasTable } from './alias-table.ts'
 import { type Balancer, firstUntried, UNTRIED_DRAWS } from './balancer.ts'
+import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Tier } from './tier.ts'
 
@@ -18,7 +19,8 @@ export class RandomBalancer implements Balancer {
     this.#random = random
   }
 
-  pick(tried: readonly Endpoint[]): Endpoint | null {
+  pick(choice: Choice): Endpoint | null {
+    const { tried } = choice
     if (this.#version !== this.#tier.version) this.#refresh()
     const candidates = this.#candidates
     if (candidates.length === 0) return null

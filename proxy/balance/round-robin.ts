@@ -1,5 +1,6 @@
 import type { Random } from '../base/random.ts'
 import type { Balancer } from './balancer.ts'
+import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Tier } from './tier.ts'
 import { WeightedBalancer } from './weighted.ts'
@@ -23,9 +24,10 @@ export class RoundRobinBalancer implements Balancer {
     this.#random = random
   }
 
-  pick(tried: readonly Endpoint[]): Endpoint | null {
+  pick(choice: Choice): Endpoint | null {
     if (this.#version !== this.#tier.version) this.#refresh()
-    if (this.#weighted !== null) return this.#weighted.pick(tried)
+    if (this.#weighted !== null) return this.#weighted.pick(choice)
+    const { tried } = choice
     const length = this.#candidates.length
     for (let turns = 0; turns < length; turns++) {
       const endpoint = this.#next(length)

@@ -1,5 +1,6 @@
 import type { Random } from '../base/random.ts'
 import { type Balancer, firstUntried, UNTRIED_DRAWS } from './balancer.ts'
+import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Tier } from './tier.ts'
 import { Tournament } from './tournament.ts'
@@ -28,7 +29,8 @@ export class WeightedBalancer implements Balancer {
     this.#random = random
   }
 
-  pick(tried: readonly Endpoint[]): Endpoint | null {
+  pick(choice: Choice): Endpoint | null {
+    const { tried } = choice
     if (this.#version !== this.#tier.version) this.#refresh()
     const tournament = this.#tournament
     if (tournament === null) return null

@@ -1,7 +1,7 @@
 import type { CertificateError } from '../../certs/certificate-error.ts'
 import { loadConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problems.ts'
-import type { Config } from '../../config/types.ts'
+import type { Config } from '../../config/types/config.ts'
 
 /** Exit code for a configuration that cannot be used. */
 export const EXIT_INVALID = 2

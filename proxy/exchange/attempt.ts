@@ -1,4 +1,5 @@
 import type { Endpoint } from '../balance/endpoint.ts'
+import { FAILED, type Outcome } from '../balance/outcome.ts'
 import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
 import type { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
@@ -21,6 +22,9 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   credited: number
   /** The endpoint has been relieved of it. */
   released: boolean
+  /** Monotonic milliseconds at which the request went, and the head of its response came; 0: not yet. */
+  sentAt: number
+  answeredAt: number
   timer: Timer | null
   timers: TimerWheel | null
 
@@ -31,6 +35,8 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.stream = null
     this.credited = 0
     this.released = false
+    this.sentAt = 0
+    this.answeredAt = 0
     this.timer = null
     this.timers = null
     endpoint.active += 1
@@ -46,6 +52,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
 
   sessionReady(session: ClientSession): void {
     this.stream = session.open(this, this.exchange)
+    this.sentAt = this.exchange.context.clock.now()
     this.exchange.sendRequest(this, this.stream)
   }
 
@@ -83,17 +90,22 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   /** The endpoint has done its part, well or not. */
-  settle(failed: boolean): void {
+  settle(outcome: Outcome): void {
     if (this.released) return
     this.release()
     const cluster = this.exchange.cluster as Cluster
-    if (failed) cluster.endpointStats[this.endpoint.index].failures += 1
-    if (cluster.outlier !== null) cluster.outlier.record(this.endpoint, failed)
+    if (outcome === FAILED) cluster.endpointStats[this.endpoint.index].failures += 1
+    const { observers } = cluster
+    if (observers.length === 0) return
+    const until = this.answeredAt === 0 ? this.exchange.context.clock.now() : this.answeredAt
+    const ms = this.sentAt === 0 ? 0 : until - this.sentAt
+    for (let i = 0; i < observers.length; i++) observers[i].attemptEnded(this.endpoint, outcome, ms, 0)
   }
 
   // The response.
 
   head(head: Head, _added: Added | null, end: boolean): void {
+    if (head.status >= 200 || head.tunnel !== '') this.answeredAt = this.exchange.context.clock.now()
     this.exchange.responseHead(this, head, end)
   }
 

@@ -1,6 +1,6 @@
 import type { Balancer } from '../balance/balancer.ts'
 import type { EndpointSet } from '../balance/endpoint-set.ts'
-import type { OutlierDetector } from '../balance/outlier.ts'
+import type { AttemptObserver } from '../balance/outcome.ts'
 import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
 import type { UpstreamStats } from '../telemetry/upstream-stats.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
@@ -17,8 +17,8 @@ export class Cluster {
   readonly scheme: 'http' | 'https'
   readonly set: EndpointSet
   readonly balancer: Balancer
-  /** Null: results do not eject. */
-  readonly outlier: OutlierDetector | null
+  /** Who judges the endpoints by how attempts go. */
+  readonly observers: readonly AttemptObserver[]
   /** By `Endpoint.index`. */
   readonly pools: readonly EndpointPool[]
   /** For tunnels, by `Endpoint.index`: the same, unless the endpoints choose the protocol; then HTTP/1.1 is spoken. */
@@ -39,7 +39,7 @@ export class Cluster {
     this.scheme = parts.scheme
     this.set = parts.set
     this.balancer = parts.balancer
-    this.outlier = parts.outlier
+    this.observers = parts.observers
     this.pools = parts.pools
     this.tunnelPools = parts.tunnelPools
     this.endpointStats = parts.endpointStats

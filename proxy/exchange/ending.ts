@@ -1,8 +1,10 @@
+import { FAILED, SUCCEEDED } from '../balance/outcome.ts'
 import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
+import { outcomeOf } from './outcome-of.ts'
 
 /** Answers the caller ourselves. */
 export function answer(exchange: Exchange, reason: Reason): void {
@@ -44,7 +46,7 @@ export function cutOff(exchange: Exchange, reason: Reason): void {
   exchange.attempt = null
   exchange.reason = reason
   if (attempt !== null) {
-    attempt.settle(false)
+    attempt.settle(SUCCEEDED)
     attempt.cancel(reason)
   }
   breakOff(exchange, reason)
@@ -54,7 +56,7 @@ export function cutOff(exchange: Exchange, reason: Reason): void {
 export function giveUp(exchange: Exchange, reason: Reason, overdue: boolean): void {
   const { attempt } = exchange
   if (attempt !== null) {
-    if (overdue) attempt.settle(attempt.stream !== null)
+    if (overdue) attempt.settle(attempt.stream === null ? SUCCEEDED : FAILED)
     attempt.cancel(reason)
   }
   exchange.reason = reason
@@ -75,7 +77,7 @@ export function dropRequest(exchange: Exchange): void {
 
 /** The response is complete. */
 export function complete(exchange: Exchange): void {
-  if (exchange.attempt !== null) exchange.attempt.settle(exchange.status >= 500)
+  if (exchange.attempt !== null) exchange.attempt.settle(outcomeOf(exchange.status, exchange.grpcStatus))
   record(exchange, exchange.status)
   if (exchange.requestEnded) dropUnsent(exchange)
 }

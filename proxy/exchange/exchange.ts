@@ -1,5 +1,6 @@
-import { NONE_TRIED } from '../balance/balancer.ts'
+import { type Choice, NONE_TRIED } from '../balance/choice.ts'
 import type { Endpoint } from '../balance/endpoint.ts'
+import { FAILED, SUCCEEDED } from '../balance/outcome.ts'
 import { type Deadline, Timer } from '../base/timer-wheel.ts'
 import { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
@@ -13,6 +14,7 @@ import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
+import { outcomeOf } from './outcome-of.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
 import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
@@ -39,7 +41,7 @@ const added = new Added()
  * It is the sink of the request (downstream stream -> exchange -> attempt's stream), and the source that the attempt's
  * stream credits for it. The response comes through the attempt.
  */
-export class Exchange implements MessageSink, MessageSource, Deadline {
+export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   readonly context: CallerContext
   readonly request: Head
   readonly verdict: Verdict
@@ -55,6 +57,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   /** Of the last try, null before the first. */
   endpoint: Endpoint | null
   tried: readonly Endpoint[]
+  hash: number
   /** The request's body so far, null once it can no longer be sent again. */
   replay: Replay | null
   requestEnded: boolean
@@ -91,6 +94,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.attempts = 0
     this.endpoint = null
     this.tried = NONE_TRIED
+    this.hash = -1
     this.replay = null
     this.requestEnded = end
     this.requestTrailers = null
@@ -130,7 +134,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     // A request for a tunnel is complete with its head: what follows waits for the answer.
     if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
       this.#arm(target.timeout)
-    this.#try(cluster.balancer.pick(NONE_TRIED))
+    this.#try(cluster.balancer.pick(this))
   }
 
   #try(endpoint: Endpoint | null): void {
@@ -201,7 +205,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.reason = reason
     const { attempt } = this
     if (attempt !== null) {
-      if (reason.fault === 'upstream') attempt.settle(attempt.stream !== null)
+      if (reason.fault === 'upstream') attempt.settle(attempt.stream === null ? SUCCEEDED : FAILED)
       attempt.cancel(reason)
     }
     // A caller that is gone is told apart by its status; others have had theirs already, once the response has begun.
@@ -298,7 +302,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     const next = nextEndpoint(this, attempt.endpoint)
     if (next === null || !spendRetry(this)) return false
     ;(this.cluster as Cluster).stats.retries += 1
-    attempt.settle(true)
+    attempt.settle(outcomeOf(head.status, grpcStatus))
     // A try that is complete both ways leaves its connection for others.
     if (!end || !this.requestEnded || attempt.credited < this.requestBytes) attempt.cancel(DISCARDED)
     this.#try(next)
@@ -317,7 +321,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
     this.reason = reason
     // A request that cannot be sent as it is says nothing of the endpoint, good or bad.
     if (reason.is(reasons.badRequest)) attempt.release()
-    else attempt.settle(!reason.is(reasons.goaway))
+    else attempt.settle(reason.is(reasons.goaway) ? SUCCEEDED : FAILED)
     if (this.committed) {
       breakOff(this, reason)
       return
@@ -356,7 +360,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline {
   tryOverdue(attempt: Attempt): void {
     if (attempt !== this.attempt || this.committed) return
     const reason = reasons.timeout.with('no response to this try in time')
-    attempt.settle(true)
+    attempt.settle(FAILED)
     attempt.cancel(reason)
     this.attemptFailed(attempt, reason)
   }

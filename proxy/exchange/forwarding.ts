@@ -1,4 +1,4 @@
-import type { ForwardedConfig } from '../../config/types.ts'
+import type { ForwardedConfig } from '../../config/types/listener.ts'
 import type { Caller } from '../downstream/caller.ts'
 import { isAuthority } from '../message/authority.ts'
 import { formatHop, type Hop, isPortNumber, isProto, listOf, nodeOf, parseForwarded } from '../message/hop.ts'

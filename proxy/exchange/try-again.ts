@@ -1,4 +1,4 @@
-import { NONE_TRIED } from '../balance/balancer.ts'
+import { NONE_TRIED } from '../balance/choice.ts'
 import type { Endpoint } from '../balance/endpoint.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
 import { type Reason, reasons } from '../message/reason.ts'
@@ -64,10 +64,12 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
 export function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | null {
   const { balancer } = exchange.cluster as Cluster
   exchange.tried = [...exchange.tried, failed]
-  const other = balancer.pick(exchange.tried)
+  const other = balancer.pick(exchange)
   if (other !== null) return other
   // One that merely turned the request away may be asked again, on a new connection.
-  return exchange.reason !== null && mayAskAgain(exchange.reason) ? balancer.pick(NONE_TRIED) : null
+  if (exchange.reason === null || !mayAskAgain(exchange.reason)) return null
+  exchange.tried = NONE_TRIED
+  return balancer.pick(exchange)
 }
 
 function mayAskAgain(reason: Reason): boolean {

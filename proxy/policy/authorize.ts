@@ -1,6 +1,6 @@
 import { PrincipalPattern } from '../../certs/principal.ts'
 import type { SpiffeId } from '../../certs/spiffe-id.ts'
-import type { AuthorizeRule } from '../../config/types.ts'
+import type { AuthorizeRule } from '../../config/types/listener.ts'
 import { type Head, pathOf } from '../message/head.ts'
 import { isEscapedTwice, otherReadings } from '../message/path.ts'
 

@@ -1,4 +1,4 @@
-import type { RetryCondition, RetryConfig } from '../../config/types.ts'
+import type { RetryCondition, RetryConfig } from '../../config/types/route.ts'
 import type { Head } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 

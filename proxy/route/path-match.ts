@@ -1,4 +1,4 @@
-import type { MatchConfig } from '../../config/types.ts'
+import type { MatchConfig } from '../../config/types/route.ts'
 import { type Head, pathOf } from '../message/head.ts'
 
 /** Compiles the path condition of a route (exact, prefix by whole segments, or gRPC), null when it has none. */

@@ -1,4 +1,4 @@
-import type { MatchConfig } from '../../config/types.ts'
+import type { MatchConfig } from '../../config/types/route.ts'
 import type { Head } from '../message/head.ts'
 import { compileAuthority } from './authority-match.ts'
 import { compilePath } from './path-match.ts'

@@ -2,15 +2,15 @@
  * Who may import whom. A zone is a folder (or, of codec's own files and of the top level of proxy, a group of files);
  * each may import itself and what stands behind it here.
  */
-const SHARED = ['proxy/base', 'proxy/message', 'proxy/telemetry', 'certs', 'config/types.ts']
+const SHARED = ['proxy/base', 'proxy/message', 'proxy/telemetry', 'certs', 'config/types']
 const CODECS = ['proxy/codec', 'proxy/codec/http1', 'proxy/codec/http2']
 const DECISIONS = ['proxy/route', 'proxy/policy', 'proxy/balance', 'proxy/discovery']
 const LAYERS = [...SHARED, ...CODECS, ...DECISIONS, 'proxy/downstream', 'proxy/upstream', 'proxy/exchange']
 
 export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   certs: [],
-  config: ['config/types.ts'],
-  'config/types.ts': [],
+  config: ['config/types'],
+  'config/types': [],
   'proxy/base': [],
   'proxy/message': ['proxy/base'],
   'proxy/telemetry': ['proxy/base'],
@@ -27,7 +27,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'proxy/admin': [...LAYERS, 'config', 'proxy'],
   'proxy/commands': [...LAYERS, 'config', 'proxy', 'proxy/admin', 'examples'],
   proxy: [...LAYERS, 'config', 'proxy/admin', 'proxy/commands'],
-  examples: ['certs', 'config', 'config/types.ts'],
+  examples: ['certs', 'config', 'config/types'],
 }
 
 /** The zone that a file belongs to; the longest name that its path begins with. */

@@ -3,7 +3,7 @@
 import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parseConfig } from '../../config/load.ts'
-import type { Problem } from '../../config/types.ts'
+import type { Problem } from '../../config/types/problem.ts'
 
 const folder = new URL('cases/', import.meta.url)
 const baseDir = t.testdir({

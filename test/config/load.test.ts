@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig, maxFileBytes, parseConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problems.ts'
-import type { LoadResult } from '../../config/types.ts'
+import type { LoadResult } from '../../config/types/problem.ts'
 
 const smallest = `service: checkout
 listeners: [{ name: out, address: 127.0.0.1:15001, routes: [{ upstream: u }] }]

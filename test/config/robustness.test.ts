@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse, stringify } from 'yaml'
 import { parseConfig } from '../../config/load.ts'
-import type { LoadResult } from '../../config/types.ts'
+import type { LoadResult } from '../../config/types/problem.ts'
 
 const baseDir = t.testdir({ certs: { 'ca.crt': '', 'checkout.crt': '', 'checkout.key': '' } })
 const cases = readFileSync(new URL('cases/accepted.txt', import.meta.url), 'utf8').split(/^##### .*\n/m)

@@ -4,7 +4,7 @@ import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { parseConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problems.ts'
-import type { Config } from '../../config/types.ts'
+import type { Config } from '../../config/types/config.ts'
 
 interface Manifest {
   readonly kind: string

@@ -112,7 +112,7 @@ export class ProxyBench {
       scheme: 'http',
       set,
       balancer: createBalancer({ policy: 'round-robin' }, set, { next: () => 0 }),
-      outlier: null,
+      observers: [],
       pools: [pool],
       tunnelPools: [pool],
       endpointStats: [new EndpointStats('app', '10.0.0.1:1')],

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { AliasTable } from '../../../proxy/balance/alias-table.ts'
-import { type Balancer, NONE_TRIED } from '../../../proxy/balance/balancer.ts'
+import type { Balancer } from '../../../proxy/balance/balancer.ts'
 import {
   type BalanceOptions,
   type BalancePolicy,
@@ -9,7 +9,7 @@ import {
 import type { Endpoint, EndpointOptions } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { SeededRandom } from '../../../proxy/base/random.ts'
-import { endpoint, endpoints, weighted } from './endpoints.ts'
+import { after, endpoint, endpoints, FIRST, weighted } from './endpoints.ts'
 
 const POLICIES: readonly BalancePolicy[] = ['round-robin', 'weighted', 'random', 'least-request']
 
@@ -26,7 +26,7 @@ function setUp(
 function shares(set: EndpointSet, balancer: Balancer, picks: number): number[] {
   const counts = set.endpoints.map(() => 0)
   for (let i = 0; i < picks; i++) {
-    const picked = balancer.pick(NONE_TRIED) as Endpoint
+    const picked = balancer.pick(FIRST) as Endpoint
     counts[picked.index] = (counts[picked.index] as number) + 1
   }
   return counts.map((count) => count / picks)
@@ -55,7 +55,7 @@ t.test('10,000 endpoints: all are used', async (t) => {
   for (const policy of POLICIES) {
     const { set, balancer } = setUp({ policy }, endpoints(10_000))
     const seen = new Set<Endpoint | null>()
-    for (let i = 0; i < 150_000; i++) seen.add(balancer.pick(NONE_TRIED))
+    for (let i = 0; i < 150_000; i++) seen.add(balancer.pick(FIRST))
     t.ok(seen.size > 9_990 && !seen.has(null), `${policy}: ${seen.size} of ${set.endpoints.length}`)
   }
 })
@@ -67,9 +67,9 @@ t.test('tried endpoints are passed over while another is left', async (t) => {
       const [a, b, c] = set.endpoints as [Endpoint, Endpoint, Endpoint]
       let wrong = 0
       for (let i = 0; i < 200; i++) {
-        for (const one of [a, b, c]) if (balancer.pick([one]) === one) wrong += 1
-        if (balancer.pick([c, a]) !== b) wrong += 1
-        if (balancer.pick([a, b, c]) !== null) wrong += 1
+        for (const one of [a, b, c]) if (balancer.pick(after(one)) === one) wrong += 1
+        if (balancer.pick(after(c, a)) !== b) wrong += 1
+        if (balancer.pick(after(a, b, c)) !== null) wrong += 1
       }
       t.equal(wrong, 0, `${policy}, weights ${list.map((one) => one.weight).join()}`)
     }
@@ -81,7 +81,7 @@ t.test('retries spread over the others', async (t) => {
     const { set, balancer } = setUp({ policy }, endpoints(5))
     const tried = [set.endpoints[2] as Endpoint]
     const seen = new Set<number | undefined>()
-    for (let i = 0; i < 200; i++) seen.add(balancer.pick(tried)?.index)
+    for (let i = 0; i < 200; i++) seen.add(balancer.pick(after(...tried))?.index)
     t.same([...seen].sort(), [0, 1, 3, 4], policy)
   }
 })
@@ -89,18 +89,18 @@ t.test('retries spread over the others', async (t) => {
 t.test('nobody to choose: null; one to choose: that one', async (t) => {
   for (const policy of POLICIES) {
     const none = setUp({ policy }, [])
-    t.equal(none.balancer.pick(NONE_TRIED), null)
-    t.equal(none.balancer.pick([new EndpointSet(endpoints(1)).endpoints[0] as Endpoint]), null)
+    t.equal(none.balancer.pick(FIRST), null)
+    t.equal(none.balancer.pick(after(new EndpointSet(endpoints(1)).endpoints[0] as Endpoint)), null)
     const one = setUp({ policy }, endpoints(1))
-    t.equal(one.balancer.pick(NONE_TRIED), one.set.endpoints[0])
-    t.equal(one.balancer.pick([one.set.endpoints[0] as Endpoint]), null)
+    t.equal(one.balancer.pick(FIRST), one.set.endpoints[0])
+    t.equal(one.balancer.pick(after(one.set.endpoints[0] as Endpoint)), null)
   }
 })
 
 t.test('changes of the set are followed', async (t) => {
   for (const policy of POLICIES) {
     const { set, balancer } = setUp({ policy }, endpoints(4))
-    balancer.pick(NONE_TRIED)
+    balancer.pick(FIRST)
     const [a] = set.endpoints as [Endpoint]
     set.setHealth(a, 'unhealthy', 'test')
     near(t, shares(set, balancer, 3000), [0, 1 / 3, 1 / 3, 1 / 3], 0.05)
@@ -110,7 +110,7 @@ t.test('changes of the set are followed', async (t) => {
     const indexes = set.endpoints.map((one) => one.index)
     const counts = [0, 0]
     for (let i = 0; i < 4000; i++) {
-      const at = indexes.indexOf((balancer.pick(NONE_TRIED) as Endpoint).index)
+      const at = indexes.indexOf((balancer.pick(FIRST) as Endpoint).index)
       counts[at] = (counts[at] as number) + 1
     }
     near(
@@ -124,12 +124,12 @@ t.test('changes of the set are followed', async (t) => {
 
 t.test('round-robin goes from one to the next and starts anywhere', async (t) => {
   const { balancer } = setUp({ policy: 'round-robin' }, endpoints(7))
-  const picks = Array.from({ length: 21 }, () => (balancer.pick(NONE_TRIED) as Endpoint).index)
+  const picks = Array.from({ length: 21 }, () => (balancer.pick(FIRST) as Endpoint).index)
   t.ok(picks.every((index, i) => i === 0 || index === ((picks[i - 1] as number) + 1) % 7))
   const starts = new Set<number>()
   for (let seed = 1; seed < 60; seed++) {
     const other = setUp({ policy: 'round-robin' }, endpoints(4), seed * 7919)
-    starts.add((other.balancer.pick(NONE_TRIED) as Endpoint).index)
+    starts.add((other.balancer.pick(FIRST) as Endpoint).index)
   }
   t.equal(starts.size, 4)
 })
@@ -137,7 +137,7 @@ t.test('round-robin goes from one to the next and starts anywhere', async (t) =>
 t.test('least-request keeps requests in flight even, where random does not', async (t) => {
   const spread = (policy: BalancePolicy): number => {
     const { set, balancer } = setUp({ policy }, endpoints(50))
-    for (let i = 0; i < 5000; i++) (balancer.pick(NONE_TRIED) as Endpoint).active += 1
+    for (let i = 0; i < 5000; i++) (balancer.pick(FIRST) as Endpoint).active += 1
     const active = set.endpoints.map((one) => one.active)
     return Math.max(...active) - Math.min(...active)
   }
@@ -156,7 +156,7 @@ t.test('least-request shares requests in flight by weight', async (t) => {
   const inFlight: Endpoint[] = []
   const random = new SeededRandom(11)
   for (let i = 0; i < 30_000; i++) {
-    const picked = balancer.pick(NONE_TRIED) as Endpoint
+    const picked = balancer.pick(FIRST) as Endpoint
     picked.active += 1
     inFlight.push(picked)
     if (inFlight.length <= 120) continue

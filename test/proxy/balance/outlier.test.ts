@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
+import { FAILED, SUCCEEDED } from '../../../proxy/balance/outcome.ts'
 import { OutlierDetector, type OutlierOptions } from '../../../proxy/balance/outlier.ts'
 import { endpoints } from './endpoints.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -15,7 +16,7 @@ function setUp(count: number, options: Partial<OutlierOptions> = {}) {
   })
   const detector = new OutlierDetector(set, { ...DEFAULTS, ...options }, time.wheel, time)
   const fail = (index: number, times = 5): void => {
-    for (let i = 0; i < times; i++) detector.record(set.endpoints[index] as Endpoint, true)
+    for (let i = 0; i < times; i++) detector.attemptEnded(set.endpoints[index] as Endpoint, FAILED)
   }
   const ejected = (): number[] => set.endpoints.filter((one) => one.ejected).map((one) => one.index)
   return { time, set, detector, fail, ejected, told }
@@ -25,7 +26,7 @@ t.test('failures in a row eject; a success between them does not', async (t) => 
   const { detector, set, fail, ejected, told } = setUp(3)
   const first = set.endpoints[0] as Endpoint
   fail(0, 4)
-  detector.record(first, false)
+  detector.attemptEnded(first, SUCCEEDED)
   fail(0, 4)
   t.same(ejected(), [])
   fail(0, 1)

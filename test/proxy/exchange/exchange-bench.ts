@@ -1,8 +1,9 @@
-import type { AuthorizeRule, ForwardedConfig, MatchConfig, RetryConfig } from '../../../config/types.ts'
+import type { AuthorizeRule, ForwardedConfig } from '../../../config/types/listener.ts'
+import type { MatchConfig, RetryConfig } from '../../../config/types/route.ts'
 import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
-import type { OutlierDetector } from '../../../proxy/balance/outlier.ts'
+import { FAILED, type Outcome } from '../../../proxy/balance/outcome.ts'
 import type { Caller } from '../../../proxy/downstream/caller.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../../proxy/exchange/cluster.ts'
@@ -201,11 +202,13 @@ export class ExchangeBench {
       scheme: 'http',
       set,
       balancer: createBalancer({ policy: 'round-robin' }, set, { next: () => 0 }),
-      outlier: {
-        record: (endpoint: Endpoint, failed: boolean) => {
-          this.results.push(`${endpoint.index} ${failed ? 'failed' : 'good'}`)
+      observers: [
+        {
+          attemptEnded: (endpoint: Endpoint, outcome: Outcome) => {
+            this.results.push(`${endpoint.index} ${outcome === FAILED ? 'failed' : 'good'}`)
+          },
         },
-      } as unknown as OutlierDetector,
+      ],
       pools,
       tunnelPools: pools,
       endpointStats: addresses.map(({ address }) => new EndpointStats('shop', address.text)),

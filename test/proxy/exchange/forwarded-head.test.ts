@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseSpiffeId } from '../../../certs/spiffe-id.ts'
-import type { ForwardedConfig } from '../../../config/types.ts'
+import type { ForwardedConfig } from '../../../config/types/listener.ts'
 import { forwardedHead } from '../../../proxy/exchange/forwarded-head.ts'
 import { Forwarding } from '../../../proxy/exchange/forwarding.ts'
 import { Fields } from '../../../proxy/message/fields.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { parseSpiffeId } from '../../../certs/spiffe-id.ts'
-import type { AuthorizeRule } from '../../../config/types.ts'
+import type { AuthorizeRule } from '../../../config/types/listener.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
 

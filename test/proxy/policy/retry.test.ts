@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { RetryCondition } from '../../../config/types.ts'
+import type { RetryCondition } from '../../../config/types/route.ts'
 import { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import { type Reason, reasons } from '../../../proxy/message/reason.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { MatchConfig } from '../../../config/types.ts'
+import type { MatchConfig } from '../../../config/types/route.ts'
 import { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import { RouteTable } from '../../../proxy/route/route-table.ts'

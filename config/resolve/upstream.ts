@@ -1,0 +1,44 @@
+import { resolve } from 'node:path'
+import type { ConfigDocument } from '../schema.ts'
+import type { HealthConfig, HealthProbe, UpstreamConfig } from '../types/upstream.ts'
+import { resolveHttp2 } from './http2.ts'
+import { orNull } from './off.ts'
+
+type UpstreamDocument = ConfigDocument['upstreams'][string]
+type HealthDocument = NonNullable<UpstreamDocument['health']>
+
+export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: string): UpstreamConfig {
+  const { tls, timeouts, http1 } = upstream
+  return {
+    name,
+    protocol: upstream.protocol,
+    endpoints: upstream.endpoints.map((endpoint) =>
+      'address' in endpoint
+        ? { ...endpoint, zone: endpoint.zone ?? null }
+        : { address: endpoint, weight: 1, zone: null, priority: 0 },
+    ),
+    balance: typeof upstream.balance === 'string' ? { policy: upstream.balance } : upstream.balance,
+    tls: {
+      mode: tls.mode,
+      peers: tls.peer === undefined ? [] : typeof tls.peer === 'string' ? [tls.peer] : tls.peer,
+      serverName: tls.serverName ?? null,
+      trustBundleFile: tls.trustBundleFile === undefined ? null : resolve(baseDir, tls.trustBundleFile),
+    },
+    health: upstream.health ? resolveHealth(upstream.health) : null,
+    outlier: upstream.outlier ?? null,
+    limits: upstream.limits,
+    timeouts: { connect: timeouts.connect, idle: timeouts.idle ?? null },
+    http1: { ...http1, requests: orNull(http1.requests) },
+    http2: { ...upstream.http2, ...resolveHttp2(upstream.http2, 0) },
+  }
+}
+
+function resolveHealth(health: HealthDocument): HealthConfig {
+  const { http, grpc, tcp: _, ...schedule } = health
+  const probe: HealthProbe = http
+    ? { kind: 'http', ...http }
+    : grpc
+      ? { kind: 'grpc', service: grpc.service }
+      : { kind: 'tcp' }
+  return { probe, ...schedule }
+}
