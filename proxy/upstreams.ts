@@ -2,19 +2,25 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext, rootCertificates } from 'node:tls'
 import type { Identity } from '../certs/store.ts'
 import type { UpstreamConfig } from '../config/types/upstream.ts'
+import { Breaker } from './balance/breaker.ts'
+import { CappedBalancer } from './balance/capped-balancer.ts'
 import { createBalancer } from './balance/create-balancer.ts'
 import type { Endpoint } from './balance/endpoint.ts'
-import { EndpointSet } from './balance/endpoint-set.ts'
+import { type EndpointChange, EndpointSet } from './balance/endpoint-set.ts'
 import { HealthChecker } from './balance/health-check/checker.ts'
 import { createProbe } from './balance/health-check/create-probe.ts'
 import { dialTcp } from './balance/health-check/probe.ts'
 import { OutlierDetector } from './balance/outlier.ts'
+import { TrialBalancer } from './balance/trial-balancer.ts'
+import { StallWatch } from './base/stall-watch.ts'
 import { Cluster } from './exchange/cluster.ts'
 import type { Runtime } from './runtime.ts'
 import { type ClientSessionOptions, createClientSession } from './upstream/client-session.ts'
 import { EndpointPool } from './upstream/endpoint-pool.ts'
 import { UpstreamLimits } from './upstream/upstream-limits.ts'
 import { UpstreamTls } from './upstream/upstream-tls.ts'
+
+const WORSE: ReadonlySet<EndpointChange> = new Set(['unhealthy', 'degraded', 'ejected', 'shut'])
 
 /** An upstream with what keeps it going: active checks, ejection, numbers for each scrape. */
 export interface RunningUpstream {
@@ -37,14 +43,24 @@ export function buildUpstream(
     panicBelow: 0,
     onChange: (endpoint, change, why) => {
       const fields = { upstream: config.name, endpoint: endpoint.address, change, why }
-      const bad = change === 'unhealthy' || change === 'ejected'
+      const bad = WORSE.has(change)
       if (bad) log.warn(fields, `endpoint ${endpoint.address} of ${config.name} is ${change}: ${why}`)
       else log.info(fields, `endpoint ${endpoint.address} of ${config.name} is ${change}: ${why}`)
+      outlier?.relent()
     },
   })
+  const outlier =
+    config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock, random)
+  const breaker = config.breaker === null ? null : new Breaker(set, config.breaker, timers, random)
+  const judges = [outlier, breaker].filter((judge) => judge !== null)
+  const stalls = judges.length === 0 ? null : new StallWatch(() => clock.now(), timers)
   const endpointStats = set.endpoints.map((endpoint) => telemetry.endpoint(config.name, endpoint.address))
   const tls = upstreamTls(config, identity)
-  const limits = new UpstreamLimits(config.limits.connections, config.limits.pending)
+  const limits = new UpstreamLimits(config.limits.connections, config.limits.pending, {
+    upstream: config.name,
+    pendingMs: config.limits.pendingTimeout,
+    reached: (limit) => stats.limits.count(limit),
+  })
   const connectMs = config.timeouts.connect
   const session: ClientSessionOptions = {
     timers,
@@ -79,13 +95,19 @@ export function buildUpstream(
   // Most servers that prefer HTTP/2 take WebSockets over HTTP/1.1 only, and a tunnel has a connection of its own anyway.
   const chosen = config.protocol === 'auto' && tls !== null
   const tunnelPools = chosen ? set.endpoints.map((endpoint, i) => poolOf(endpoint, i, 'http1')) : pools
-  const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)
+  const byPolicy = createBalancer(config.balance, set, random)
+  const perEndpoint = config.limits.requestsPerEndpoint
+  const capped = perEndpoint === null ? null : new CappedBalancer(byPolicy, perEndpoint)
+  const balancer = capped ?? byPolicy
   const cluster = new Cluster({
     name: config.name,
     scheme: tls === null ? 'http' : 'https',
     set,
-    balancer: createBalancer(config.balance, set, random),
-    observers: outlier === null ? [] : [outlier],
+    balancer: breaker === null ? balancer : new TrialBalancer(balancer, breaker),
+    observers: judges,
+    breaker,
+    stalls,
+    capped,
     pools,
     tunnelPools,
     endpointStats,
@@ -93,14 +115,20 @@ export function buildUpstream(
     maxRequests: config.limits.requests,
     retryBudget: config.limits.retryBudget,
   })
-  const checker = buildChecker(config, set, tls, runtime)
-  const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits))
+  const checker = buildChecker(config, cluster, tls, runtime)
+  const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits, outlier))
   return {
     cluster,
-    start: () => checker?.start(),
+    start: () => {
+      checker?.start()
+      outlier?.start()
+      stalls?.start()
+    },
     stop: () => {
       checker?.stop()
       outlier?.stop()
+      breaker?.stop()
+      stalls?.stop()
       unhook()
       for (const pool of [...pools, ...tunnelPools]) pool.drain()
     },
@@ -125,7 +153,7 @@ function upstreamTls(config: UpstreamConfig, identity: Identity | null): Upstrea
 
 function buildChecker(
   config: UpstreamConfig,
-  set: EndpointSet,
+  cluster: Cluster,
   tls: UpstreamTls | null,
   runtime: Runtime,
 ): HealthChecker | null {
@@ -137,19 +165,37 @@ function buildChecker(
     serverName: config.tls.serverName,
   })
   const { clock, timers: wheel, random } = runtime
-  return new HealthChecker(set, probe, config.health, { clock, wheel, random })
+  let seen = 0
+  const busy = () => {
+    const begun = cluster.started !== seen
+    seen = cluster.started
+    return begun || cluster.active > 0
+  }
+  return new HealthChecker(cluster.set, probe, config.health, { clock, wheel, random, busy })
 }
 
 /** Gauges that live elsewhere, brought up to date for a scrape. */
-function copyNumbers(cluster: Cluster, limits: UpstreamLimits): void {
-  cluster.stats.pending = limits.pending
+function copyNumbers(cluster: Cluster, limits: UpstreamLimits, outlier: OutlierDetector | null): void {
+  const { stats, breaker } = cluster
+  stats.pending = limits.pending
+  if (outlier !== null) stats.ejections = outlier.causes
+  if (breaker !== null) {
+    stats.breaker = {
+      shut: breaker.timesShut,
+      opened: breaker.timesOpened,
+      'trial-failed': breaker.trialsFailed,
+    }
+  }
   for (const endpoint of cluster.set.endpoints) {
     const stats = cluster.endpointStats[endpoint.index]
     stats.active = endpoint.active
     stats.healthy = endpoint.health !== 'unhealthy'
+    stats.degraded = endpoint.degraded
     stats.ejected = endpoint.ejected
+    stats.shut = endpoint.shut
     stats.ejections = endpoint.ejections
     stats.checksOk = endpoint.checksOk
     stats.checksFailed = endpoint.checksFailed
+    stats.checksDiscarded = endpoint.checksDiscarded
   }
 }

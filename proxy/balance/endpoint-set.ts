@@ -3,7 +3,15 @@ import { Tier } from './tier.ts'
 import { spreadLoad } from './tier-load.ts'
 
 /** What happened to an endpoint. */
-export type EndpointChange = 'healthy' | 'unhealthy' | 'ejected' | 'returned'
+export type EndpointChange =
+  | 'healthy'
+  | 'unhealthy'
+  | 'degraded'
+  | 'recovered'
+  | 'ejected'
+  | 'returned'
+  | 'shut'
+  | 'opened'
 
 /** For logs and metrics; `why` is a phrase for people. Called after the change took effect. */
 export type EndpointListener = (endpoint: Endpoint, change: EndpointChange, why: string) => void
@@ -21,7 +29,10 @@ export interface EndpointCounts {
   readonly unhealthy: number
   /** No check has a result yet, or there are no checks. */
   readonly unknown: number
+  readonly degraded: number
   readonly ejected: number
+  /** By the breaker. */
+  readonly shut: number
   /** Whether any priority uses unusable endpoints because too few are usable. */
   readonly panic: boolean
 }
@@ -30,7 +41,7 @@ export interface EndpointCounts {
 export class EndpointSet {
   /** All members, in the order given. */
   endpoints: readonly Endpoint[]
-  /** One per priority that has members, the lowest number first. */
+  /** One per priority that has members, the lowest number first; then those of degraded endpoints in the same order. */
   tiers: readonly Tier[]
   /** Moves whenever an endpoint's usability or the membership changes. */
   version: number
@@ -40,6 +51,12 @@ export class EndpointSet {
   usable: number
   /** Members that are ejected. */
   ejected: number
+  /** Members that the breaker has shut. */
+  shut: number
+  /** Members that active checks hold unhealthy. */
+  unhealthy: number
+  #why = ''
+  #whyVersion = -1
   readonly #panicBelow: number
   readonly #onChange: EndpointListener
 
@@ -57,6 +74,8 @@ export class EndpointSet {
     this.structure = 0
     this.usable = 0
     this.ejected = 0
+    this.shut = 0
+    this.unhealthy = 0
     this.update(endpoints)
   }
 
@@ -68,11 +87,45 @@ export class EndpointSet {
   /** The result of active checks. A removed endpoint is ignored. */
   setHealth(endpoint: Endpoint, health: Health, why: string): void {
     if (endpoint.removed || endpoint.health === health) return
+    if (endpoint.health === 'unhealthy') this.unhealthy -= 1
+    if (health === 'unhealthy') this.unhealthy += 1
     endpoint.health = health
     // Failures from before a recovery say nothing about the endpoint that came back.
     if (health === 'healthy') endpoint.consecutiveFailures = 0
     this.#settle(endpoint)
     if (health !== 'unknown') this.#onChange(endpoint, health, why)
+  }
+
+  /** What an active check says besides: whether those that are well are to be preferred. A removed endpoint is ignored. */
+  setDegraded(endpoint: Endpoint, degraded: boolean, why: string): void {
+    if (endpoint.removed || endpoint.degraded === degraded) return
+    if (endpoint.usable) this.#count(endpoint, -1)
+    endpoint.degraded = degraded
+    if (degraded) this.#openStandby(endpoint.priority)
+    if (endpoint.usable) {
+      this.#count(endpoint, 1)
+      this.version += 1
+      spreadLoad(this.tiers, this.#panicBelow)
+    }
+    this.#onChange(endpoint, degraded ? 'degraded' : 'recovered', why)
+  }
+
+  /** The breaker lets nobody use an endpoint, but for its trials. */
+  shutOut(endpoint: Endpoint, why: string): void {
+    if (endpoint.removed || endpoint.shut) return
+    endpoint.shut = true
+    this.shut += 1
+    this.#settle(endpoint)
+    this.#onChange(endpoint, 'shut', why)
+  }
+
+  /** Undoes `shutOut`. */
+  reopen(endpoint: Endpoint, why: string): void {
+    if (endpoint.removed || !endpoint.shut) return
+    endpoint.shut = false
+    this.shut -= 1
+    this.#settle(endpoint)
+    this.#onChange(endpoint, 'opened', why)
   }
 
   /** Takes an endpoint out until `restore`; `until` (monotonic milliseconds) only informs. */
@@ -142,28 +195,65 @@ export class EndpointSet {
   counts(): EndpointCounts {
     const health = { healthy: 0, unhealthy: 0, unknown: 0 }
     for (const endpoint of this.endpoints) health[endpoint.health] += 1
-    const { usable, ejected, panic } = this
-    return { total: this.endpoints.length, usable, ...health, ejected, panic }
+    let degraded = 0
+    for (const endpoint of this.endpoints) if (endpoint.degraded) degraded += 1
+    const { usable, ejected, shut, panic } = this
+    return { total: this.endpoints.length, usable, ...health, degraded, ejected, shut, panic }
+  }
+
+  /** Why none may be usable, as a phrase for people; made once per change. */
+  whyNone(): string {
+    if (this.#whyVersion === this.version) return this.#why
+    this.#whyVersion = this.version
+    const parts: string[] = []
+    if (this.unhealthy > 0) parts.push(`${this.unhealthy} unhealthy by the checks`)
+    if (this.ejected > 0) parts.push(`${this.ejected} ejected for failed requests`)
+    if (this.shut > 0) parts.push(`${this.shut} shut by the breaker until a trial succeeds`)
+    const { length } = this.endpoints
+    const count = `${length} ${length === 1 ? 'endpoint' : 'endpoints'}`
+    this.#why = parts.length === 0 ? count : `of ${count} ${parts.join(', ')}`
+    return this.#why
   }
 
   /** Brings `usable`, the tier and the shares in line with what was just changed. */
   #settle(endpoint: Endpoint): void {
-    const usable = endpoint.health !== 'unhealthy' && !endpoint.ejected
+    // What is said of those that are out changes too.
+    this.#whyVersion = -1
+    const usable = endpoint.health !== 'unhealthy' && !endpoint.ejected && !endpoint.shut
     if (usable === endpoint.usable) return
     endpoint.usable = usable
     const step = usable ? 1 : -1
     this.usable += step
     this.version += 1
-    const tier = this.tiers.find((one) => one.priority === endpoint.priority) as Tier
+    this.#count(endpoint, step)
+    spreadLoad(this.tiers, this.#panicBelow)
+  }
+
+  /** An endpoint comes to the candidates of its tier, or leaves them. */
+  #count(endpoint: Endpoint, step: number): void {
+    const { priority, degraded } = endpoint
+    const tier = this.tiers.find((one) => one.priority === priority && one.degraded === degraded) as Tier
     tier.usable += step
     // In panic all members are candidates anyway.
     if (!tier.panic) tier.version += 1
-    spreadLoad(this.tiers, this.#panicBelow)
+  }
+
+  /** Adds the tier of the degraded endpoints of a priority, where it is missing. */
+  #openStandby(priority: number): void {
+    if (this.tiers.some((one) => one.priority === priority && one.degraded)) return
+    const { members } = this.tiers.find((one) => one.priority === priority) as Tier
+    const behind = this.tiers.findIndex((one) => one.degraded && one.priority > priority)
+    const tiers = [...this.tiers]
+    tiers.splice(behind < 0 ? tiers.length : behind, 0, new Tier(priority, members, true))
+    this.tiers = tiers
+    this.structure += 1
   }
 
   #remove(endpoint: Endpoint): void {
     if (endpoint.usable) this.usable -= 1
     if (endpoint.ejected) this.ejected -= 1
+    if (endpoint.shut) this.shut -= 1
+    if (endpoint.health === 'unhealthy') this.unhealthy -= 1
     endpoint.removed = true
     endpoint.usable = false
   }
@@ -178,13 +268,18 @@ export class EndpointSet {
     }
     const old = this.tiers
     const priorities = [...groups.keys()].sort((a, b) => a - b)
-    this.tiers = priorities.map((priority) => {
+    const arranged = (priority: number, degraded: boolean): Tier => {
       const members = groups.get(priority) as Endpoint[]
-      const tier = old.find((one) => one.priority === priority)
-      if (tier === undefined) return new Tier(priority, members)
+      const tier = old.find((one) => one.priority === priority && one.degraded === degraded)
+      if (tier === undefined) return new Tier(priority, members, degraded)
       if (reweighted.has(priority) || !isSameList(tier.members, members)) tier.replace(members)
       return tier
-    })
+    }
+    const standby = priorities.filter((priority) => groups.get(priority)?.some(({ degraded }) => degraded))
+    this.tiers = [
+      ...priorities.map((priority) => arranged(priority, false)),
+      ...standby.map((priority) => arranged(priority, true)),
+    ]
     this.version += 1
     if (!isSameList(old, this.tiers)) this.structure += 1
     spreadLoad(this.tiers, this.#panicBelow)

@@ -8,7 +8,8 @@ const OVERPROVISION = 1.4
  *
  * The first tier keeps everything while 71.4 % of it is usable; below, what it lacks goes to the next, and so on.
  * A tier panics when its usable share is under `panicBelow` (0 to 1; 0: never) and the tiers together cannot carry
- * the whole load: as long as another tier can, the unusable endpoints are left alone.
+ * the whole load: as long as another tier can, the unusable endpoints are left alone. Tiers of degraded endpoints come
+ * last, take what all others lack, and never panic.
  */
 export function spreadLoad(tiers: readonly Tier[], panicBelow: number): void {
   let capacity = 0
@@ -22,7 +23,7 @@ export function spreadLoad(tiers: readonly Tier[], panicBelow: number): void {
     tier.load = Math.min(rest, wanted)
     // Guards the sum against rounding.
     rest = Math.max(0, rest - tier.load)
-    const panic = total < 1 && tier.usable < panicBelow * tier.members.length
+    const panic = total < 1 && !tier.degraded && tier.usable < panicBelow * tier.members.length
     if (panic !== tier.panic) {
       tier.panic = panic
       tier.version += 1

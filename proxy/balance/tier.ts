@@ -1,15 +1,18 @@
 import type { Endpoint } from './endpoint.ts'
 
 /**
- * The endpoints of one priority, and among them the candidates to choose from.
+ * The endpoints of one priority, and among them the candidates to choose from: those that are well, or those that are
+ * degraded. Both kinds are tiers over the same members, those of degraded endpoints behind all others.
  *
  * The list of candidates is made when a balancer asks for it after a change, not on every change: thousands of
  * endpoints may change between two picks. Balancers compare `version` and ask again when it moved.
  */
 export class Tier {
   readonly priority: number
+  /** Its candidates are the degraded members, otherwise all others. */
+  readonly degraded: boolean
   members: readonly Endpoint[]
-  /** Members that are usable. */
+  /** Members that are usable, of the kind that this tier is for. */
   usable: number
   /** Too few are usable: all members are candidates. */
   panic: boolean
@@ -21,10 +24,11 @@ export class Tier {
   #equalWeights: boolean
   #built: number
 
-  constructor(priority: number, members: readonly Endpoint[]) {
+  constructor(priority: number, members: readonly Endpoint[], degraded = false) {
     this.priority = priority
+    this.degraded = degraded
     this.members = members
-    this.usable = countUsable(members)
+    this.usable = countUsable(members, degraded)
     this.panic = false
     this.load = 0
     this.version = 1
@@ -36,7 +40,7 @@ export class Tier {
   /** Replaces the members. */
   replace(members: readonly Endpoint[]): void {
     this.members = members
-    this.usable = countUsable(members)
+    this.usable = countUsable(members, this.degraded)
     this.version += 1
   }
 
@@ -54,15 +58,17 @@ export class Tier {
 
   #build(): void {
     const all = this.panic || this.usable === this.members.length
-    this.#candidates = all ? this.members : this.members.filter((endpoint) => endpoint.usable)
+    this.#candidates = all
+      ? this.members
+      : this.members.filter((endpoint) => endpoint.usable && endpoint.degraded === this.degraded)
     const weight = this.#candidates[0]?.weight
     this.#equalWeights = this.#candidates.every((endpoint) => endpoint.weight === weight)
     this.#built = this.version
   }
 }
 
-function countUsable(members: readonly Endpoint[]): number {
+function countUsable(members: readonly Endpoint[], degraded: boolean): number {
   let count = 0
-  for (const endpoint of members) if (endpoint.usable) count += 1
+  for (const endpoint of members) if (endpoint.usable && endpoint.degraded === degraded) count += 1
   return count
 }

@@ -39,7 +39,9 @@ t.test('endpoints without a result are used, unhealthy ones are not', async (t) 
     healthy: 1,
     unhealthy: 1,
     unknown: 1,
+    degraded: 0,
     ejected: 0,
+    shut: 0,
     panic: false,
   })
 })

@@ -1,0 +1,31 @@
+import type { Balancer } from './balancer.ts'
+import type { Breaker } from './breaker.ts'
+import type { Choice } from './choice.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** Endpoints on offer that are looked at when nothing else is left. */
+const LAST_LOOKS = 8
+
+/**
+ * Gives first attempts the endpoints that the breaker has on offer, others by the policy. A request that has failed
+ * once is made a trial only when nothing else is left. Without offers it costs one comparison.
+ */
+export class TrialBalancer implements Balancer {
+  readonly #inner: Balancer
+  readonly #breaker: Breaker
+
+  constructor(inner: Balancer, breaker: Breaker) {
+    this.#inner = inner
+    this.#breaker = breaker
+  }
+
+  pick(choice: Choice): Endpoint | null {
+    if (!this.#breaker.offers) return this.#inner.pick(choice)
+    const first = choice.tried.length === 0 ? this.#breaker.offered(1) : null
+    if (first !== null) return first
+    const picked = this.#inner.pick(choice)
+    if (picked !== null) return picked
+    const last = this.#breaker.offered(LAST_LOOKS)
+    return last === null || choice.tried.includes(last) ? null : last
+  }
+}
