@@ -22,7 +22,9 @@ export const outlierSchema = kind.mapping(
         'An endpoint is ejected whose share of successes in an `interval` is this many standard deviations below the mean of all endpoints, and 5 percentage points at least.',
       ),
     failureShare: kind
-      .orOff('a share from 0% to 100%', kind.percent())
+      .orOff('a share above 0%, at most 100%', kind.percent(), (input) =>
+        typeof input === 'number' && input > 0 && input <= 100 ? `${input}%` : null,
+      )
       .prefault('off')
       .describe(
         'An endpoint is ejected of whose requests in an `interval` this share fails, whatever the others do.',

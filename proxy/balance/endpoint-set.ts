@@ -99,9 +99,9 @@ export class EndpointSet {
   /** What an active check says besides: whether those that are well are to be preferred. A removed endpoint is ignored. */
   setDegraded(endpoint: Endpoint, degraded: boolean, why: string): void {
     if (endpoint.removed || endpoint.degraded === degraded) return
+    if (degraded) this.#openStandby(endpoint.priority)
     if (endpoint.usable) this.#count(endpoint, -1)
     endpoint.degraded = degraded
-    if (degraded) this.#openStandby(endpoint.priority)
     if (endpoint.usable) {
       this.#count(endpoint, 1)
       this.version += 1

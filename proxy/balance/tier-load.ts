@@ -23,12 +23,19 @@ export function spreadLoad(tiers: readonly Tier[], panicBelow: number): void {
     tier.load = Math.min(rest, wanted)
     // Guards the sum against rounding.
     rest = Math.max(0, rest - tier.load)
-    const panic = total < 1 && !tier.degraded && tier.usable < panicBelow * tier.members.length
+    const panic = total < 1 && !tier.degraded && usableOf(tiers, tier) < panicBelow * tier.members.length
     if (panic !== tier.panic) {
       tier.panic = panic
       tier.version += 1
     }
   }
+}
+
+/** Usable members of a tier, those that are degraded included. */
+function usableOf(tiers: readonly Tier[], tier: Tier): number {
+  let usable = tier.usable
+  for (const one of tiers) if (one.degraded && one.priority === tier.priority) usable += one.usable
+  return usable
 }
 
 function capacityOf(tier: Tier): number {

@@ -206,7 +206,8 @@ export class ExchangeBench {
       zone: null,
       priority: 0,
     }))
-    const set = new EndpointSet(addresses)
+    // With panic, endpoints that are shut would be used when too many are.
+    const set = new EndpointSet(addresses, options.breaker === undefined ? {} : { panicBelow: 0 })
     this.pools = addresses.map(() => new FakePool())
     const pools = addresses.map((_, i) => options.pool ?? (this.pools[i] as unknown as EndpointPool))
     this.breaker =
