@@ -25,7 +25,7 @@ t.test('the share grows from the minimum to the whole', async (t) => {
   }
   t.same(shares(OPTIONS), [0.1, 0.1, 0.25, 0.5, 1, 1, 1])
   t.equal(one.warmingSince, -1, 'forgotten when it is over')
-  t.same(shares({ ...OPTIONS, aggression: 2 }), [0.1, 0.224, 0.5, 0.707, 1, 1, 1])
+  t.same(shares({ ...OPTIONS, aggression: 2 }), [0.1, 0.224, 0.5, Number(Math.SQRT1_2.toFixed(3)), 1, 1, 1])
   t.same(shares({ ...OPTIONS, aggression: 0.5, minimum: 0.01 }), [0.01, 0.01, 0.063, 0.25, 1, 1, 1])
 })
 
