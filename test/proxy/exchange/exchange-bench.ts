@@ -5,6 +5,7 @@ import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { FAILED, type Outcome } from '../../../proxy/balance/outcome.ts'
 import type { Caller } from '../../../proxy/downstream/caller.ts'
+import type { Affinity } from '../../../proxy/exchange/affinity.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../../proxy/exchange/cluster.ts'
 import { RouteTarget } from '../../../proxy/exchange/route-target.ts'
@@ -168,6 +169,8 @@ export interface BenchOptions {
   /** Values of `Head.tunnel` that the route opens; none by default. */
   readonly tunnels?: readonly string[]
   readonly tunnelIdleMs?: number
+  /** What binds the route's requests to endpoints; nothing by default. */
+  readonly affinity?: (cluster: Cluster) => Affinity
   /** A real pool for every endpoint, in place of `pools`. */
   readonly pool?: EndpointPool
 }
@@ -219,7 +222,14 @@ export class ExchangeBench {
     const { retry } = options
     const target = new RouteTarget(
       'route',
-      [{ cluster: this.cluster, upTo: 1, stats: this.stats }],
+      [
+        {
+          cluster: this.cluster,
+          upTo: 1,
+          stats: this.stats,
+          affinity: options.affinity?.(this.cluster) ?? null,
+        },
+      ],
       options.timeout ?? null,
       retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
       { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
