@@ -147,8 +147,7 @@ export class SidecarServer {
     for (const { listener } of this.#snapshot.listeners) listener.close(reasons.draining)
     for (const upstream of this.#snapshot.upstreams.values()) {
       upstream.stop()
-      for (const pool of [...upstream.cluster.pools, ...upstream.cluster.tunnelPools])
-        pool.close(reasons.draining)
+      upstream.close(reasons.draining)
     }
     await Promise.all(this.#admin.map((admin) => admin.close()))
     this.#runtime.telemetry.close()

@@ -3,14 +3,18 @@ import { createSecureContext, rootCertificates } from 'node:tls'
 import type { Identity } from '../certs/store.ts'
 import type { UpstreamConfig } from '../config/types/upstream.ts'
 import { createBalancer } from './balance/create-balancer.ts'
-import type { Endpoint } from './balance/endpoint.ts'
+import type { Endpoint, EndpointOptions } from './balance/endpoint.ts'
 import { EndpointSet } from './balance/endpoint-set.ts'
 import { HealthChecker } from './balance/health-check/checker.ts'
 import { createProbe } from './balance/health-check/create-probe.ts'
 import { dialTcp } from './balance/health-check/probe.ts'
 import { OutlierDetector } from './balance/outlier.ts'
 import { Cluster } from './exchange/cluster.ts'
+import { type MemberFactory, Members } from './exchange/members.ts'
+import type { Reason } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
+import type { EndpointStats } from './telemetry/endpoint-stats.ts'
+import type { UpstreamStats } from './telemetry/upstream-stats.ts'
 import { type ClientSessionOptions, createClientSession } from './upstream/client-session.ts'
 import { EndpointPool } from './upstream/endpoint-pool.ts'
 import { UpstreamLimits } from './upstream/upstream-limits.ts'
@@ -19,9 +23,18 @@ import { UpstreamTls } from './upstream/upstream-tls.ts'
 /** An upstream with what keeps it going: active checks, ejection, numbers for each scrape. */
 export interface RunningUpstream {
   readonly cluster: Cluster
+  /** Pools of endpoints that are gone, with streams under way. */
+  readonly draining: ReadonlySet<EndpointPool>
   start(): void
-  /** Ends checks, closes pools as their streams end. */
+  /**
+   * Replaces the endpoints. Those that stay keep all they have; to those that go no new request is sent, and their
+   * connections close with their last stream. Throws RangeError as `EndpointSet.update` does, and changes nothing then.
+   */
+  update(endpoints: readonly EndpointOptions[]): void
+  /** Ends checks, lets go of all endpoints: connections close as their streams end. */
   stop(): void
+  /** Closes every connection now, those of endpoints that are gone included. */
+  close(reason: Reason): void
 }
 
 /** Builds the run-time form of one upstream. Nothing is dialled before `start` or the first request. */
@@ -32,7 +45,7 @@ export function buildUpstream(
 ): RunningUpstream {
   const { telemetry, log, timers, clock, random } = runtime
   const stats = telemetry.upstream(config.name)
-  const set = new EndpointSet(config.endpoints, {
+  const set = new EndpointSet([], {
     // With few endpoints, using all of them because most are unhealthy sends most requests to where they must fail.
     panicBelow: 0,
     onChange: (endpoint, change, why) => {
@@ -42,9 +55,63 @@ export function buildUpstream(
       else log.info(fields, `endpoint ${endpoint.address} of ${config.name} is ${change}: ${why}`)
     },
   })
-  const endpointStats = set.endpoints.map((endpoint) => telemetry.endpoint(config.name, endpoint.address))
   const tls = upstreamTls(config, identity)
   const limits = new UpstreamLimits(config.limits.connections, config.limits.pending)
+  const members = new Members(memberFactory(config, tls, limits, stats, runtime))
+  const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)
+  const cluster = new Cluster({
+    name: config.name,
+    scheme: tls === null ? 'http' : 'https',
+    set,
+    balancer: createBalancer(config.balance, set, random),
+    observers: outlier === null ? [] : [outlier],
+    pools: members.pools,
+    tunnelPools: members.tunnelPools,
+    endpointStats: members.endpointStats,
+    stats,
+    maxRequests: config.limits.requests,
+    retryBudget: config.limits.retryBudget,
+  })
+  const checker = buildChecker(config, set, tls, runtime)
+  let checking = false
+  const replace = (endpoints: readonly EndpointOptions[], forget: boolean): void => {
+    const { added, removed } = set.update(endpoints)
+    const retired = members.follow(added, removed, forget)
+    for (const observer of cluster.observers)
+      for (const endpoint of removed) observer.endpointRemoved?.(endpoint)
+    if (checking) checker?.sync()
+    // Requests that wait for a connection look for another endpoint within this call.
+    for (const pool of retired) pool.drain()
+  }
+  replace(config.endpoints, true)
+  const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits))
+  return {
+    cluster,
+    draining: members.draining,
+    start: () => {
+      checking = true
+      checker?.start()
+    },
+    update: (endpoints) => replace(endpoints, true),
+    stop: () => {
+      checking = false
+      checker?.stop()
+      outlier?.stop()
+      unhook()
+      // The upstream of the same name that a new configuration brings counts on in the same numbers.
+      replace([], false)
+    },
+    close: (reason) => members.close(reason),
+  }
+}
+
+function memberFactory(
+  config: UpstreamConfig,
+  tls: UpstreamTls | null,
+  limits: UpstreamLimits,
+  stats: UpstreamStats,
+  { telemetry, timers, limitedLog }: Runtime,
+): MemberFactory {
   const connectMs = config.timeouts.connect
   const session: ClientSessionOptions = {
     timers,
@@ -57,7 +124,12 @@ export function buildUpstream(
     http2: config.http2,
     limitReached: (limit) => stats.limits.count(limit),
   }
-  const poolOf = (endpoint: Endpoint, i: number, protocol: UpstreamConfig['protocol']) =>
+  const pool = (
+    endpoint: Endpoint,
+    stats: EndpointStats,
+    drained: (pool: EndpointPool) => void,
+    protocol: UpstreamConfig['protocol'],
+  ) =>
     new EndpointPool({
       host: endpoint.host,
       port: endpoint.port,
@@ -67,43 +139,22 @@ export function buildUpstream(
       timers,
       session: (transport, protocol, owner) => createClientSession(transport, protocol, owner, session),
       limits,
-      stats: endpointStats[i],
+      stats,
       refused: (reason) =>
-        runtime.limitedLog.warn(
+        limitedLog.warn(
           `${config.name} ${reason.code}`,
           { upstream: config.name, endpoint: endpoint.address, reason: reason.code },
           `cannot connect to endpoint ${endpoint.address} of ${config.name}: ${reason}`,
         ),
+      drained,
     })
-  const pools = set.endpoints.map((endpoint, i) => poolOf(endpoint, i, config.protocol))
   // Most servers that prefer HTTP/2 take WebSockets over HTTP/1.1 only, and a tunnel has a connection of its own anyway.
-  const chosen = config.protocol === 'auto' && tls !== null
-  const tunnelPools = chosen ? set.endpoints.map((endpoint, i) => poolOf(endpoint, i, 'http1')) : pools
-  const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)
-  const cluster = new Cluster({
-    name: config.name,
-    scheme: tls === null ? 'http' : 'https',
-    set,
-    balancer: createBalancer(config.balance, set, random),
-    observers: outlier === null ? [] : [outlier],
-    pools,
-    tunnelPools,
-    endpointStats,
-    stats,
-    maxRequests: config.limits.requests,
-    retryBudget: config.limits.retryBudget,
-  })
-  const checker = buildChecker(config, set, tls, runtime)
-  const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits))
+  const apart = config.protocol === 'auto' && tls !== null
   return {
-    cluster,
-    start: () => checker?.start(),
-    stop: () => {
-      checker?.stop()
-      outlier?.stop()
-      unhook()
-      for (const pool of [...pools, ...tunnelPools]) pool.drain()
-    },
+    pool: (endpoint, stats, drained) => pool(endpoint, stats, drained, config.protocol),
+    tunnelPool: (endpoint, stats, drained) => (apart ? pool(endpoint, stats, drained, 'http1') : null),
+    stats: ({ address }) => telemetry.endpoint(config.name, address),
+    forgetStats: ({ address }) => telemetry.removeEndpoint(config.name, address),
   }
 }
 

@@ -62,6 +62,13 @@ export class OutlierDetector implements AttemptObserver {
     if (endpoint.consecutiveFailures >= this.#options.consecutive && endpoint.usable) this.#eject(endpoint)
   }
 
+  endpointRemoved(endpoint: Endpoint): void {
+    const end = this.#returns.get(endpoint)
+    if (end === undefined) return
+    this.#wheel.disarm(end.timer)
+    this.#returns.delete(endpoint)
+  }
+
   /** Disarms every timer; what is ejected stays so. */
   stop(): void {
     for (const one of this.#returns.values()) this.#wheel.disarm(one.timer)

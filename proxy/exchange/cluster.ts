@@ -19,7 +19,7 @@ export class Cluster {
   readonly balancer: Balancer
   /** Who judges the endpoints by how attempts go. */
   readonly observers: readonly AttemptObserver[]
-  /** By `Endpoint.index`. */
+  /** By `Endpoint.index`; these lists follow the membership. */
   readonly pools: readonly EndpointPool[]
   /** For tunnels, by `Endpoint.index`: the same, unless the endpoints choose the protocol; then HTTP/1.1 is spoken. */
   readonly tunnelPools: readonly EndpointPool[]

@@ -23,6 +23,8 @@ export class PoolBench {
   readonly limits: UpstreamLimits
   readonly stats = { connections: 0, connectionsOpened: 0, connectFailures: 0 }
   readonly refused: Reason[] = []
+  /** How often it was said that nothing is left of the pool. */
+  drained = 0
 
   constructor({ port, connections = 100, pending = 100 }: PoolBenchOptions) {
     const timers = new TimerWheel(systemClock.now)
@@ -49,6 +51,9 @@ export class PoolBench {
       limits: this.limits,
       stats: this.stats,
       refused: (reason) => this.refused.push(reason),
+      drained: () => {
+        this.drained += 1
+      },
     })
   }
 
