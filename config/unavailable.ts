@@ -51,11 +51,11 @@ const table: readonly Unavailable[] = [
     path: `listeners.*.routes.*.match.${key}`,
     advice: 'use authority, path, prefix, grpc, methods or headers',
   })),
-  ...['dns', 'kubernetes', 'file'].map((key) => ({
-    path: `upstreams.*.${key}`,
-    advice: 'use endpoints',
+  {
+    path: 'upstreams.*.kubernetes',
+    advice: 'use dns with the name of a headless service such as greeter.default.svc:15006',
     standsFor: ['endpoints'],
-  })),
+  },
   { path: 'upstreams.*.balance', values: isLaterPolicy, advice: policyAdvice },
   { path: 'upstreams.*.balance.policy', values: isLaterPolicy, advice: policyAdvice },
   { path: 'upstreams.*.slowStart', advice: leaveOut },

@@ -3,26 +3,28 @@ import { createSecureContext, rootCertificates } from 'node:tls'
 import type { Identity } from '../certs/store.ts'
 import type { UpstreamConfig } from '../config/types/upstream.ts'
 import { createBalancer } from './balance/create-balancer.ts'
-import type { Endpoint, EndpointOptions } from './balance/endpoint.ts'
+import type { EndpointOptions } from './balance/endpoint.ts'
 import { EndpointSet } from './balance/endpoint-set.ts'
 import { HealthChecker } from './balance/health-check/checker.ts'
 import { createProbe } from './balance/health-check/create-probe.ts'
 import { dialTcp } from './balance/health-check/probe.ts'
 import { OutlierDetector } from './balance/outlier.ts'
+import type { Discovery } from './discovery/discovery.ts'
 import { Cluster } from './exchange/cluster.ts'
-import { type MemberFactory, Members } from './exchange/members.ts'
+import { Members } from './exchange/members.ts'
+import { memberFactory } from './member-factory.ts'
 import type { Reason } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
-import type { EndpointStats } from './telemetry/endpoint-stats.ts'
-import type { UpstreamStats } from './telemetry/upstream-stats.ts'
-import { type ClientSessionOptions, createClientSession } from './upstream/client-session.ts'
-import { EndpointPool } from './upstream/endpoint-pool.ts'
+import type { EndpointPool } from './upstream/endpoint-pool.ts'
 import { UpstreamLimits } from './upstream/upstream-limits.ts'
 import { UpstreamTls } from './upstream/upstream-tls.ts'
+import { buildDiscovery } from './upstream-discovery.ts'
 
 /** An upstream with what keeps it going: active checks, ejection, numbers for each scrape. */
 export interface RunningUpstream {
   readonly cluster: Cluster
+  /** Finds the endpoints; null: the configuration lists them. */
+  readonly discovery: Discovery | null
   /** Pools of endpoints that are gone, with streams under way. */
   readonly draining: ReadonlySet<EndpointPool>
   start(): void
@@ -57,7 +59,10 @@ export function buildUpstream(
   })
   const tls = upstreamTls(config, identity)
   const limits = new UpstreamLimits(config.limits.connections, config.limits.pending)
-  const members = new Members(memberFactory(config, tls, limits, stats, runtime))
+  let discovery: Discovery | null = null
+  // An address that cannot be connected to may have moved.
+  const doubt = (): void => discovery?.source.doubt()
+  const members = new Members(memberFactory(config, tls, limits, stats, runtime, doubt))
   const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)
   const cluster = new Cluster({
     name: config.name,
@@ -84,16 +89,20 @@ export function buildUpstream(
     for (const pool of retired) pool.drain()
   }
   replace(config.endpoints, true)
+  discovery = buildDiscovery(config, cluster, (endpoints) => replace(endpoints, true), runtime)
   const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits))
   return {
     cluster,
+    discovery,
     draining: members.draining,
     start: () => {
+      discovery?.start()
       checking = true
       checker?.start()
     },
     update: (endpoints) => replace(endpoints, true),
     stop: () => {
+      discovery?.stop()
       checking = false
       checker?.stop()
       outlier?.stop()
@@ -102,59 +111,6 @@ export function buildUpstream(
       replace([], false)
     },
     close: (reason) => members.close(reason),
-  }
-}
-
-function memberFactory(
-  config: UpstreamConfig,
-  tls: UpstreamTls | null,
-  limits: UpstreamLimits,
-  stats: UpstreamStats,
-  { telemetry, timers, limitedLog }: Runtime,
-): MemberFactory {
-  const connectMs = config.timeouts.connect
-  const session: ClientSessionOptions = {
-    timers,
-    connectMs,
-    idleMs: config.timeouts.idle,
-    maxHeadBytes: config.limits.headBytes,
-    maxFields: config.limits.fields,
-    maxTrailerBytes: config.limits.trailerBytes,
-    http1: { ...config.http1, requests: config.http1.requests ?? Number.POSITIVE_INFINITY },
-    http2: config.http2,
-    limitReached: (limit) => stats.limits.count(limit),
-  }
-  const pool = (
-    endpoint: Endpoint,
-    stats: EndpointStats,
-    drained: (pool: EndpointPool) => void,
-    protocol: UpstreamConfig['protocol'],
-  ) =>
-    new EndpointPool({
-      host: endpoint.host,
-      port: endpoint.port,
-      protocol,
-      tls,
-      connectMs,
-      timers,
-      session: (transport, protocol, owner) => createClientSession(transport, protocol, owner, session),
-      limits,
-      stats,
-      refused: (reason) =>
-        limitedLog.warn(
-          `${config.name} ${reason.code}`,
-          { upstream: config.name, endpoint: endpoint.address, reason: reason.code },
-          `cannot connect to endpoint ${endpoint.address} of ${config.name}: ${reason}`,
-        ),
-      drained,
-    })
-  // Most servers that prefer HTTP/2 take WebSockets over HTTP/1.1 only, and a tunnel has a connection of its own anyway.
-  const apart = config.protocol === 'auto' && tls !== null
-  return {
-    pool: (endpoint, stats, drained) => pool(endpoint, stats, drained, config.protocol),
-    tunnelPool: (endpoint, stats, drained) => (apart ? pool(endpoint, stats, drained, 'http1') : null),
-    stats: ({ address }) => telemetry.endpoint(config.name, address),
-    forgetStats: ({ address }) => telemetry.removeEndpoint(config.name, address),
   }
 }
 

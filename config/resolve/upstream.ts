@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import type { ConfigDocument } from '../schema.ts'
 import type { HealthConfig, HealthProbe, UpstreamConfig } from '../types/upstream.ts'
+import { resolveDiscovery } from './discovery.ts'
+import { resolveEndpoint } from './endpoint.ts'
 import { resolveHttp2 } from './http2.ts'
 import { orNull } from './off.ts'
 
@@ -12,11 +14,8 @@ export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDi
   return {
     name,
     protocol: upstream.protocol,
-    endpoints: upstream.endpoints.map((endpoint) =>
-      'address' in endpoint
-        ? { ...endpoint, zone: endpoint.zone ?? null }
-        : { address: endpoint, weight: 1, zone: null, priority: 0 },
-    ),
+    endpoints: (upstream.endpoints ?? []).map(resolveEndpoint),
+    discovery: resolveDiscovery(upstream, baseDir),
     balance: typeof upstream.balance === 'string' ? { policy: upstream.balance } : upstream.balance,
     tls: {
       mode: tls.mode,

@@ -28,6 +28,8 @@ export class Cluster {
   readonly stats: UpstreamStats
   readonly maxRequests: number
   readonly retryBudget: number
+  /** Why there is no endpoint, where they are looked up and there is none. */
+  absence = ''
   /** Requests in flight. */
   active = 0
   /** Those of them that are beyond their first try. */
@@ -66,4 +68,4 @@ export class Cluster {
   }
 }
 
-export type ClusterParts = Omit<Cluster, 'active' | 'retrying' | 'spendRetry' | 'requestEnded'>
+export type ClusterParts = Omit<Cluster, 'absence' | 'active' | 'retrying' | 'spendRetry' | 'requestEnded'>

@@ -57,7 +57,11 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
     endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(exchange, endpoint)
   }
   if (exchange.reason === null) cluster.stats.noHealthy += 1
-  return exchange.reason ?? reasons.noHealthyUpstream.with(cluster.name)
+  return exchange.reason ?? reasons.noHealthyUpstream.with(absenceOf(cluster))
+}
+
+function absenceOf({ name, set, absence }: Cluster): string {
+  return absence === '' || set.endpoints.length > 0 ? name : `${name}: ${absence}`
 }
 
 /** The endpoint to try when `failed` has failed, null when there is none. */
