@@ -2,8 +2,8 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadConfig, parseConfig } from '../../config/load.ts'
-import { maxFileBytes } from '../../config/source-file.ts'
 import { formatProblem } from '../../config/problems.ts'
+import { maxFileBytes } from '../../config/source-file.ts'
 import type { LoadResult } from '../../config/types/problem.ts'
 
 const smallest = `service: checkout

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { DnsConfig } from '../../../../config/types/discovery.ts'
 import type { EndpointConfig } from '../../../../config/types/upstream.ts'
@@ -41,7 +44,10 @@ export class DnsBench implements SourceListener {
 
   private constructor(t: Test, options: DnsBenchOptions, servers: readonly DnsServer[]) {
     const { resolvConf = '', hosts = '', servers: _, ...config } = options
-    const files = t.testdir({ 'resolv.conf': resolvConf, hosts })
+    const files = mkdtempSync(join(tmpdir(), 'pillion-'))
+    t.teardown(() => rmSync(files, { recursive: true }))
+    writeFileSync(join(files, 'resolv.conf'), resolvConf)
+    writeFileSync(join(files, 'hosts'), hosts)
     this.servers = servers
     this.source = new DnsSource(
       {
