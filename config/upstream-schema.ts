@@ -29,7 +29,7 @@ const tlsSchema = kind.mapping({
     .text('a host name such as orders.example.com', 'host name', isHostName)
     .optional()
     .describe(
-      'Name asked for in the handshake and, without `peer`, expected in the certificate. By default the host of the endpoint.',
+      'Name asked for in the handshake and, without `peer`, expected in the certificate. By default the host of the endpoint, with `dns` the host that is looked up.',
     ),
   trustBundleFile: kind
     .filePath('certs/ca.crt')

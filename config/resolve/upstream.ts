@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { ConfigDocument } from '../schema.ts'
+import type { DiscoveryConfig } from '../types/discovery.ts'
 import type { HealthConfig, HealthProbe, UpstreamConfig } from '../types/upstream.ts'
 import { resolveDiscovery } from './discovery.ts'
 import { resolveEndpoint } from './endpoint.ts'
@@ -11,16 +12,17 @@ type HealthDocument = NonNullable<UpstreamDocument['health']>
 
 export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: string): UpstreamConfig {
   const { tls, timeouts, http1 } = upstream
+  const discovery = resolveDiscovery(upstream, baseDir)
   return {
     name,
     protocol: upstream.protocol,
     endpoints: (upstream.endpoints ?? []).map(resolveEndpoint),
-    discovery: resolveDiscovery(upstream, baseDir),
+    discovery,
     balance: typeof upstream.balance === 'string' ? { policy: upstream.balance } : upstream.balance,
     tls: {
       mode: tls.mode,
       peers: tls.peer === undefined ? [] : typeof tls.peer === 'string' ? [tls.peer] : tls.peer,
-      serverName: tls.serverName ?? null,
+      serverName: tls.serverName ?? (tls.mode === 'none' ? null : serverNameOf(discovery)),
       trustBundleFile: tls.trustBundleFile === undefined ? null : resolve(baseDir, tls.trustBundleFile),
     },
     health: upstream.health ? resolveHealth(upstream.health) : null,
@@ -30,6 +32,12 @@ export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDi
     http1: { ...http1, requests: orNull(http1.requests) },
     http2: { ...upstream.http2, ...resolveHttp2(upstream.http2, 0) },
   }
+}
+
+/** Certificates are for the name that was looked up, not for the addresses it has today. */
+function serverNameOf(discovery: DiscoveryConfig | null): string | null {
+  if (discovery?.kind !== 'dns' || discovery.port === null) return null
+  return discovery.name.replace(/\.$/, '')
 }
 
 function resolveHealth(health: HealthDocument): HealthConfig {
