@@ -26,12 +26,15 @@ export class SourceDocument {
   data: unknown = undefined
   /** What is wrong with the YAML itself. */
   readonly problems: Problem[] = []
+  readonly #expected: string
   readonly #lines: LineTable
   #top: Place = { key: 0, value: 0, below: new Map() }
   #values = 0
 
-  constructor(text: string, file: string) {
+  /** `expected` is told of an empty file. */
+  constructor(text: string, file: string, expected = 'a configuration with the key `service`') {
     this.file = file
+    this.#expected = expected
     this.#lines = new LineTable(text)
     try {
       this.#read(text)
@@ -84,9 +87,7 @@ export class SourceDocument {
     }
     const contents = document?.contents ?? null
     if (contents === null || (isScalar(contents) && contents.value === null)) {
-      this.problems.push(
-        this.#at(0, [], 'the file is empty, expected a configuration with the key `service`'),
-      )
+      this.problems.push(this.#at(0, [], `the file is empty, expected ${this.#expected}`))
       return
     }
     this.data = this.#value(document!, contents, [], this.#top, 0)

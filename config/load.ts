@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { checkBalance } from './balance-checks.ts'
-import { checkProcess, fileErrorText } from './cross-checks.ts'
+import { checkProcess } from './cross-checks.ts'
+import { checkDiscovery } from './discovery-checks.ts'
 import { SourceDocument } from './document.ts'
 import { checkHttp2 } from './http2-checks.ts'
 import { schemaProblems } from './issues.ts'
@@ -9,54 +9,22 @@ import { Part } from './part.ts'
 import { formatPath, sortProblems } from './problems.ts'
 import { resolveConfig } from './resolve/config.ts'
 import { configSchema } from './schema.ts'
+import { maxFileBytes, readSource } from './source-file.ts'
 import { checkListeners, checkUpstreams } from './traffic-checks.ts'
 import type { LoadResult, Problem } from './types/problem.ts'
 import { takeOutUnavailable } from './unavailable.ts'
-
-/** Largest configuration file: 4 MiB. */
-export const maxFileBytes = 4 * 1024 ** 2
 
 /**
  * Reads and checks a configuration file. Relative paths in it start at its folder. Whatever is wrong, with the
  * file, the YAML or the configuration, is in the result: nothing is thrown.
  */
 export function loadConfig(file: string): LoadResult {
-  let bytes: Buffer
-  try {
-    const read = readFile(file)
-    if (typeof read === 'string') return failed(file, read)
-    bytes = read
-  } catch (error) {
-    return failed(file, `${fileErrorText(error)}, expected a configuration file`)
-  }
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    const lines = bytes.toString('utf8').split('\ufffd', 1)[0]!.split('\n')
-    const [line, column] = [lines.length, lines[lines.length - 1]!.length + 1]
-    return failed(file, 'not text in UTF-8, expected a YAML file', line, column)
-  }
-  return parseConfig(text, file, dirname(resolve(file)))
+  const source = readSource(file, 'a configuration file')
+  if (typeof source !== 'string') return { ok: false, problems: [source] }
+  return parseConfig(source, file, dirname(resolve(file)))
 }
 
-function readFile(file: string): Buffer | string {
-  const descriptor = openSync(file, 'r')
-  try {
-    if (fstatSync(descriptor).isDirectory()) return 'it is a folder, expected a configuration file'
-    // In steps, because a pipe or a device does not say how much will come.
-    const bytes = Buffer.alloc(maxFileBytes + 1)
-    let length = 0
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = readSync(descriptor, bytes, length, bytes.length - length, null)
-    }
-    return length > maxFileBytes ? tooLarge : bytes.subarray(0, length)
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-const tooLarge = 'the file is larger than 4 MiB, expected a configuration of some kilobytes'
+const tooLarge = 'the file is larger than 4 MiB, expected a configuration file of some kilobytes'
 
 /**
  * Checks a configuration. `fileName` stands in the problems; relative paths in the text start at `baseDir`.
@@ -83,14 +51,17 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
   }
 
   const root = new Part(data)
-  const problemAt = (path: readonly (string | number)[], message: string) =>
-    problems.push(document.problem(path, message))
+  const problemAt = (path: readonly (string | number)[], message: string) => {
+    if (!(message.startsWith('missing') && excused.has(formatPath(path))))
+      problems.push(document.problem(path, message))
+  }
   const warningAt = (path: readonly (string | number)[], message: string) =>
     warnings.push(document.problem(path, message))
   if (root.isMapping) {
     checkProcess(root, baseDir, problemAt, warningAt)
     checkListeners(root, problemAt, warningAt)
     checkUpstreams(root, problemAt)
+    checkDiscovery(root, baseDir, problemAt, warningAt)
     checkHttp2(root, problemAt)
     checkBalance(root, baseDir, problemAt, warningAt)
   }

@@ -152,7 +152,8 @@ export function checkUpstreams(root: Part, problem: Report): void {
   }
 }
 
-function checkEndpoints(endpoints: Part, problem: Report): void {
+/** Reports addresses that are given twice. */
+export function checkEndpoints(endpoints: Part, problem: Report): void {
   const seen = new Map<string, Part>()
   for (const endpoint of endpoints.children()) {
     const part = endpoint.isMapping ? endpoint.get('address') : endpoint

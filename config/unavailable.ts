@@ -47,11 +47,11 @@ const table: readonly Unavailable[] = [
     path: `listeners.*.routes.*.match.${key}`,
     advice: 'use authority, path, prefix, grpc, methods or headers',
   })),
-  ...['dns', 'kubernetes', 'file'].map((key) => ({
-    path: `upstreams.*.${key}`,
-    advice: 'use endpoints',
+  {
+    path: 'upstreams.*.kubernetes',
+    advice: 'use dns with the name of a headless service such as greeter.default.svc:15006',
     standsFor: ['endpoints'],
-  })),
+  },
   { path: 'upstreams.*.token', advice: leaveOut },
 ]
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { balanceSchema, slowStartSchema, stickySchema } from './balance-schema.ts'
 import { breakerSchema } from './breaker-schema.ts'
+import { dnsSchema, endpointFileSchema } from './discovery-schema.ts'
 import { endpointSchema } from './endpoint-schema.ts'
 import { healthSchema } from './health-schema.ts'
 import { upstreamHttp1Schema } from './http1-schema.ts'
@@ -31,7 +32,7 @@ const tlsSchema = kind.mapping({
     .text('a host name such as orders.example.com', 'host name', isHostName)
     .optional()
     .describe(
-      'Name asked for in the handshake and, without `peer`, expected in the certificate. By default the host of the endpoint.',
+      'Name asked for in the handshake and, without `peer`, expected in the certificate. By default the host of the endpoint, with `dns` the host that is looked up.',
     ),
   trustBundleFile: kind
     .filePath('certs/ca.crt')
@@ -50,7 +51,20 @@ export const upstreamSchema = kind.mapping({
     ),
   endpoints: kind
     .list(endpointSchema, 'a list of at least one address such as [10.0.0.1:8080]')
-    .describe('Where it runs: addresses, or mappings of an address and its properties.'),
+    .optional()
+    .describe(
+      'Where it runs: addresses, or mappings of an address and its properties. A host name here is one endpoint, looked up for each connection. Exactly one of `endpoints`, `dns` and `file`.',
+    ),
+  dns: dnsSchema
+    .optional()
+    .describe(
+      'Where it runs, looked up again and again: every address of a host is an endpoint, `host:port`. Or a mapping.',
+    ),
+  file: endpointFileSchema
+    .optional()
+    .describe(
+      'Where it runs: a YAML or JSON file with a list as in `endpoints`, read again when it changes.',
+    ),
   balance: balanceSchema
     .prefault('least-request')
     .describe('How an endpoint is picked: a policy, or a mapping with `policy`.'),

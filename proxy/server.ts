@@ -9,6 +9,7 @@ import { systemRandom } from './base/random.ts'
 import { TimerWheel } from './base/timer-wheel.ts'
 import { TurnClock } from './base/turn-clock.ts'
 import { CertificateGuard } from './certificate-guard.ts'
+import type { Discovery } from './discovery/discovery.ts'
 import { reasons } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
@@ -22,6 +23,9 @@ type Phase = 'setup' | 'running' | 'draining' | 'stopped'
 
 /** How often a drain looks whether the last connection has gone, in milliseconds. */
 const DRAIN_LOOK_MS = 50
+
+/** How long listeners wait for the first endpoints of upstreams that are looked up, in milliseconds. */
+const DISCOVERY_WAIT_MS = 5000
 
 /** One sidecar: setup -> running -> draining -> stopped. */
 export class SidecarServer {
@@ -82,6 +86,23 @@ export class SidecarServer {
   async #listen(): Promise<void> {
     const { config, listeners, upstreams } = this.#snapshot
     const { telemetry } = this.#runtime
+    const shared = { telemetry, ready: () => this.#readiness(), failed: this.#adminFailed }
+    const servers: [string, AdminServer][] = []
+    if (config.admin !== null) {
+      const { host, port, text } = config.admin.address
+      const sources = adminSources(this.#snapshot)
+      const admin = await startAdminServer({ ...shared, address: text, host, port, full: true, sources })
+      this.#admin.push(admin)
+      servers.push(['admin', admin])
+    }
+    if (config.metrics !== null) {
+      const { host, port, text } = config.metrics.address
+      const metrics = await startAdminServer({ ...shared, address: text, host, port, full: false })
+      this.#admin.push(metrics)
+      servers.push(['metrics', metrics])
+    }
+    for (const upstream of upstreams.values()) upstream.start()
+    await this.#discover()
     for (const { config: listener, listener: socket } of listeners) {
       const where = listener.address.text
       const bound = await socket.listen().catch((error: Error) => {
@@ -89,20 +110,29 @@ export class SidecarServer {
       })
       this.#bound(listener.name, bound)
     }
-    const shared = { telemetry, ready: () => this.#readiness(), failed: this.#adminFailed }
-    if (config.admin !== null) {
-      const { host, port, text } = config.admin.address
-      const sources = adminSources(this.#snapshot)
-      this.#admin.push(await startAdminServer({ ...shared, address: text, host, port, full: true, sources }))
-      this.#bound('admin', (this.#admin.at(-1) as AdminServer).address)
-    }
-    if (config.metrics !== null) {
-      const { host, port, text } = config.metrics.address
-      this.#admin.push(await startAdminServer({ ...shared, address: text, host, port, full: false }))
-      this.#bound('metrics', (this.#admin.at(-1) as AdminServer).address)
-    }
-    for (const upstream of upstreams.values()) upstream.start()
+    for (const [name, { address }] of servers) this.#bound(name, address)
     this.#phase = 'running'
+  }
+
+  /** Waits until it is known where requests go: those that come before would fail. */
+  async #discover(): Promise<void> {
+    const unsettled = () => this.#discoveries().filter((discovery) => !discovery.settled)
+    if (unsettled().length === 0) return
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([
+      Promise.all(unsettled().map((discovery) => discovery.whenSettled())),
+      new Promise((resolve) => {
+        timer = setTimeout(resolve, DISCOVERY_WAIT_MS)
+      }),
+    ])
+    clearTimeout(timer)
+    for (const { problem } of unsettled())
+      this.#runtime.log.warn({}, `listening without endpoints: ${problem}`)
+  }
+
+  #discoveries(): Discovery[] {
+    const { upstreams } = this.#snapshot
+    return [...upstreams.values()].flatMap(({ discovery }) => (discovery === null ? [] : [discovery]))
   }
 
   #bound(name: string, { address, family, port }: { address: string; family: string; port: number }): void {
@@ -116,6 +146,8 @@ export class SidecarServer {
   #readiness(): { ready: boolean; reasons: string[] } {
     const reasons: string[] = []
     if (this.#phase !== 'running') reasons.push(`the sidecar is in phase ${this.#phase}`)
+    if (this.#phase === 'setup')
+      for (const { settled, problem } of this.#discoveries()) if (!settled) reasons.push(problem)
     const certificate = this.#guard?.problem() ?? null
     if (certificate !== null) reasons.push(certificate)
     return { ready: reasons.length === 0, reasons }
@@ -148,8 +180,7 @@ export class SidecarServer {
     for (const { listener } of this.#snapshot.listeners) listener.close(reasons.draining)
     for (const upstream of this.#snapshot.upstreams.values()) {
       upstream.stop()
-      for (const pool of [...upstream.cluster.pools, ...upstream.cluster.tunnelPools])
-        pool.close(reasons.draining)
+      upstream.close(reasons.draining)
     }
     await Promise.all(this.#admin.map((admin) => admin.close()))
     this.#runtime.telemetry.close()

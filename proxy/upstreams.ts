@@ -6,7 +6,7 @@ import { Affinities, type CreateBalancer } from './affinities.ts'
 import { Breaker } from './balance/breaker.ts'
 import { CappedBalancer, EndpointCap } from './balance/capped-balancer.ts'
 import { type BalanceOptions, createBalancer } from './balance/create-balancer.ts'
-import type { Endpoint } from './balance/endpoint.ts'
+import type { EndpointOptions } from './balance/endpoint.ts'
 import { type EndpointChange, EndpointSet } from './balance/endpoint-set.ts'
 import { LatencyObserver } from './balance/ewma.ts'
 import { HealthChecker } from './balance/health-check/checker.ts'
@@ -16,12 +16,16 @@ import type { AttemptObserver } from './balance/outcome.ts'
 import { OutlierDetector } from './balance/outlier.ts'
 import { TrialBalancer } from './balance/trial-balancer.ts'
 import { StallWatch } from './base/stall-watch.ts'
+import type { Discovery } from './discovery/discovery.ts'
 import { Cluster } from './exchange/cluster.ts'
+import { Members } from './exchange/members.ts'
+import { memberFactory } from './member-factory.ts'
+import type { Reason } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
-import { type ClientSessionOptions, createClientSession } from './upstream/client-session.ts'
-import { EndpointPool } from './upstream/endpoint-pool.ts'
+import type { EndpointPool } from './upstream/endpoint-pool.ts'
 import { UpstreamLimits } from './upstream/upstream-limits.ts'
 import { UpstreamTls } from './upstream/upstream-tls.ts'
+import { buildDiscovery } from './upstream-discovery.ts'
 
 const WORSE: ReadonlySet<EndpointChange> = new Set(['unhealthy', 'degraded', 'ejected', 'shut'])
 
@@ -30,9 +34,20 @@ export interface RunningUpstream {
   readonly cluster: Cluster
   /** For routes that go to it. */
   readonly affinities: Affinities
+  /** Finds the endpoints; null: the configuration lists them. */
+  readonly discovery: Discovery | null
+  /** Pools of endpoints that are gone, with streams under way. */
+  readonly draining: ReadonlySet<EndpointPool>
   start(): void
-  /** Ends checks, closes pools as their streams end. */
+  /**
+   * Replaces the endpoints. Those that stay keep all they have; to those that go no new request is sent, and their
+   * connections close with their last stream. Throws RangeError as `EndpointSet.update` does, and changes nothing then.
+   */
+  update(endpoints: readonly EndpointOptions[]): void
+  /** Ends checks, lets go of all endpoints: connections close as their streams end. */
   stop(): void
+  /** Closes every connection now, those of endpoints that are gone included. */
+  close(reason: Reason): void
 }
 
 /** Builds the run-time form of one upstream. Nothing is dialled before `start` or the first request. */
@@ -43,7 +58,7 @@ export function buildUpstream(
 ): RunningUpstream {
   const { telemetry, log, timers, clock, random } = runtime
   const stats = telemetry.upstream(config.name)
-  const set = new EndpointSet(config.endpoints, {
+  const set = new EndpointSet([], {
     panicBelow: config.balance.panic,
     overprovision: config.balance.overprovision,
     zone: config.balance.zones === 'prefer' ? (runtime.zone ?? null) : null,
@@ -61,47 +76,16 @@ export function buildUpstream(
   const breaker = config.breaker === null ? null : new Breaker(set, config.breaker, timers, random)
   const judges = [outlier, breaker].filter((judge) => judge !== null)
   const stalls = judges.length === 0 ? null : new StallWatch(() => clock.now(), timers)
-  const endpointStats = set.endpoints.map((endpoint) => telemetry.endpoint(config.name, endpoint.address))
   const tls = upstreamTls(config, identity)
   const limits = new UpstreamLimits(config.limits.connections, config.limits.pending, {
     upstream: config.name,
     pendingMs: config.limits.pendingTimeout,
     reached: (limit) => stats.limits.count(limit),
   })
-  const connectMs = config.timeouts.connect
-  const session: ClientSessionOptions = {
-    timers,
-    connectMs,
-    idleMs: config.timeouts.idle,
-    maxHeadBytes: config.limits.headBytes,
-    maxFields: config.limits.fields,
-    maxTrailerBytes: config.limits.trailerBytes,
-    http1: { ...config.http1, requests: config.http1.requests ?? Number.POSITIVE_INFINITY },
-    http2: config.http2,
-    limitReached: (limit) => stats.limits.count(limit),
-  }
-  const poolOf = (endpoint: Endpoint, i: number, protocol: UpstreamConfig['protocol']) =>
-    new EndpointPool({
-      host: endpoint.host,
-      port: endpoint.port,
-      protocol,
-      tls,
-      connectMs,
-      timers,
-      session: (transport, protocol, owner) => createClientSession(transport, protocol, owner, session),
-      limits,
-      stats: endpointStats[i],
-      refused: (reason) =>
-        runtime.limitedLog.warn(
-          `${config.name} ${reason.code}`,
-          { upstream: config.name, endpoint: endpoint.address, reason: reason.code },
-          `cannot connect to endpoint ${endpoint.address} of ${config.name}: ${reason}`,
-        ),
-    })
-  const pools = set.endpoints.map((endpoint, i) => poolOf(endpoint, i, config.protocol))
-  // Most servers that prefer HTTP/2 take WebSockets over HTTP/1.1 only, and a tunnel has a connection of its own anyway.
-  const chosen = config.protocol === 'auto' && tls !== null
-  const tunnelPools = chosen ? set.endpoints.map((endpoint, i) => poolOf(endpoint, i, 'http1')) : pools
+  let discovery: Discovery | null = null
+  // An address that cannot be connected to may have moved.
+  const doubt = (): void => discovery?.source.doubt()
+  const members = new Members(memberFactory(config, tls, limits, stats, runtime, doubt))
   const balance = balanceOptions(config)
   const perEndpoint = config.limits.requestsPerEndpoint
   const cap = perEndpoint === null ? null : new EndpointCap(perEndpoint)
@@ -121,31 +105,51 @@ export function buildUpstream(
     breaker,
     stalls,
     cap,
-    pools,
-    tunnelPools,
-    endpointStats,
+    pools: members.pools,
+    tunnelPools: members.tunnelPools,
+    endpointStats: members.endpointStats,
     stats,
     maxRequests: config.limits.requests,
     retryBudget: config.limits.retryBudget,
   })
   const checker = buildChecker(config, cluster, tls, runtime)
+  let checking = false
+  const replace = (endpoints: readonly EndpointOptions[], forget: boolean): void => {
+    const { added, removed } = set.update(endpoints)
+    const retired = members.follow(added, removed, forget)
+    for (const observer of observers) for (const endpoint of removed) observer.endpointRemoved?.(endpoint)
+    if (checking) checker?.sync()
+    // Requests that wait for a connection look for another endpoint within this call.
+    for (const pool of retired) pool.drain()
+  }
+  replace(config.endpoints, true)
+  discovery = buildDiscovery(config, cluster, (endpoints) => replace(endpoints, true), runtime)
   const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits, outlier))
   return {
     cluster,
     affinities: new Affinities(config, cluster, createFor),
+    discovery,
+    draining: members.draining,
     start: () => {
+      discovery?.start()
+      checking = true
       checker?.start()
       outlier?.start()
       stalls?.start()
     },
+    update: (endpoints) => replace(endpoints, true),
     stop: () => {
+      discovery?.stop()
+      checking = false
       checker?.stop()
       outlier?.stop()
       breaker?.stop()
       stalls?.stop()
       unhook()
-      for (const pool of [...pools, ...tunnelPools]) pool.drain()
+      // The upstream of the same name that a new configuration brings counts on in the same numbers.
+      replace([], false)
     },
+    close: (reason) => members.close(reason),
   }
 }
 

@@ -1,7 +1,10 @@
 import { resolve } from 'node:path'
 import type { ConfigDocument } from '../schema.ts'
+import type { DiscoveryConfig } from '../types/discovery.ts'
 import type { HealthConfig, HealthProbe, OutlierConfig, UpstreamConfig } from '../types/upstream.ts'
 import { resolveBalance, resolveSticky } from './balance.ts'
+import { resolveDiscovery } from './discovery.ts'
+import { resolveEndpoint } from './endpoint.ts'
 import { resolveHttp2 } from './http2.ts'
 import { orNull } from './off.ts'
 
@@ -11,21 +14,19 @@ type OutlierDocument = NonNullable<UpstreamDocument['outlier']>
 
 export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDir: string): UpstreamConfig {
   const { tls, timeouts, http1 } = upstream
+  const discovery = resolveDiscovery(upstream, baseDir)
   return {
     name,
     protocol: upstream.protocol,
-    endpoints: upstream.endpoints.map((endpoint) =>
-      'address' in endpoint
-        ? { ...endpoint, zone: endpoint.zone ?? null, labels: endpoint.labels ?? {} }
-        : { address: endpoint, weight: 1, zone: null, priority: 0, labels: {} },
-    ),
+    endpoints: (upstream.endpoints ?? []).map(resolveEndpoint),
+    discovery,
     balance: resolveBalance(upstream.balance),
     slowStart: upstream.slowStart ?? null,
     sticky: upstream.sticky ? resolveSticky(upstream.sticky, baseDir) : null,
     tls: {
       mode: tls.mode,
       peers: tls.peer === undefined ? [] : typeof tls.peer === 'string' ? [tls.peer] : tls.peer,
-      serverName: tls.serverName ?? null,
+      serverName: tls.serverName ?? (tls.mode === 'none' ? null : serverNameOf(discovery)),
       trustBundleFile: tls.trustBundleFile === undefined ? null : resolve(baseDir, tls.trustBundleFile),
     },
     health: upstream.health ? resolveHealth(upstream.health) : null,
@@ -40,6 +41,12 @@ export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDi
     http1: { ...http1, requests: orNull(http1.requests) },
     http2: { ...upstream.http2, ...resolveHttp2(upstream.http2, 0) },
   }
+}
+
+/** Certificates are for the name that was looked up, not for the addresses it has today. */
+function serverNameOf(discovery: DiscoveryConfig | null): string | null {
+  if (discovery?.kind !== 'dns' || discovery.port === null) return null
+  return discovery.name.replace(/\.$/, '')
 }
 
 function resolveHealth(health: HealthDocument): HealthConfig {

@@ -1,4 +1,5 @@
 import type { Address } from './address.ts'
+import type { DiscoveryConfig } from './discovery.ts'
 import type { Http1Config, Http2Config } from './http.ts'
 
 export type UpstreamProtocol = 'http1' | 'h2' | 'auto'
@@ -6,8 +7,10 @@ export type UpstreamProtocol = 'http1' | 'h2' | 'auto'
 export interface UpstreamConfig {
   readonly name: string
   readonly protocol: UpstreamProtocol
-  /** At least one; addresses are unique. */
+  /** At least one, with `discovery` none; addresses are unique. */
   readonly endpoints: readonly EndpointConfig[]
+  /** `null`: the endpoints are those above. */
+  readonly discovery: DiscoveryConfig | null
   readonly balance: BalanceConfig
   /** `null`: endpoints get their whole share at once. */
   readonly slowStart: SlowStartConfig | null

@@ -5,10 +5,12 @@ import type { AdminSources } from './admin-page.ts'
 export function adminSources(snapshot: Snapshot): AdminSources {
   return {
     upstreams: () =>
-      [...snapshot.upstreams.values()].map(({ cluster }) => ({
+      [...snapshot.upstreams.values()].map(({ cluster, discovery }) => ({
         name: cluster.name,
         active: cluster.active,
         ...cluster.set.counts(),
+        source: discovery === null ? 'the configuration' : discovery.source.subject,
+        sourceProblem: discovery?.problem ?? '',
         endpoints: cluster.set.endpoints.map((endpoint) => ({
           address: endpoint.address,
           usable: endpoint.usable,

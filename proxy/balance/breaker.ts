@@ -88,6 +88,13 @@ export class Breaker implements AttemptObserver {
     this.#set.shutOut(endpoint, `${breakerFailures} ${plural} failed; one will try it in ${seconds(wait)}`)
   }
 
+  endpointRemoved(endpoint: Endpoint): void {
+    const shut = this.#shut.get(endpoint)
+    if (shut !== undefined) this.#wheel.disarm(shut.timer)
+    this.#shut.delete(endpoint)
+    this.#offered.delete(endpoint)
+  }
+
   /** Whether endpoints are on offer. */
   get offers(): boolean {
     return this.#offered.size > 0

@@ -17,4 +17,6 @@ export interface AttemptObserver {
    * `backOffMs` is how long the endpoint asks to be left alone (Retry-After, grpc-retry-pushback-ms); 0: it does not.
    */
   attemptEnded(endpoint: Endpoint, outcome: Outcome, ms: number, backOffMs: number): void
+  /** The endpoint is no member any more: whatever is kept of it goes, timers included. Nothing more is heard of it. */
+  endpointRemoved?(endpoint: Endpoint): void
 }

@@ -120,6 +120,13 @@ export class OutlierDetector implements AttemptObserver, Deadline {
     this.#returns.clear()
   }
 
+  endpointRemoved(endpoint: Endpoint): void {
+    const end = this.#returns.get(endpoint)
+    if (end === undefined) return
+    this.#wheel.disarm(end.timer)
+    this.#returns.delete(endpoint)
+  }
+
   /** Disarms every timer; what is ejected stays so. */
   stop(): void {
     this.#wheel.disarm(this.#interval)

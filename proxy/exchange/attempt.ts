@@ -7,7 +7,8 @@ import type { Head } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import type { ClientSession } from '../message/session.ts'
 import type { MessageSink, MessageStream } from '../message/stream.ts'
-import type { EndpointPool, SessionWaiter } from '../upstream/endpoint-pool.ts'
+import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
+import { ENDPOINT_REMOVED, type EndpointPool, type SessionWaiter } from '../upstream/endpoint-pool.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -16,6 +17,8 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   readonly exchange: Exchange
   readonly endpoint: Endpoint
   readonly pool: EndpointPool
+  /** Of the endpoint, which may leave its slot to another meanwhile. */
+  readonly stats: EndpointStats
   /** Null until a session is there. */
   stream: MessageStream | null
   /** Bytes of the request that the stream has passed on. */
@@ -34,6 +37,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.exchange = exchange
     this.endpoint = endpoint
     this.pool = pool
+    this.stats = (exchange.cluster as Cluster).endpointStats[endpoint.index]
     this.stream = null
     this.credited = 0
     this.released = false
@@ -60,6 +64,8 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   sessionFailed(reason: Reason): void {
+    // The try never began. However often the membership changes meanwhile, the request is only moved.
+    if (reason === ENDPOINT_REMOVED) this.exchange.attempts -= 1
     this.exchange.attemptFailed(this, reason)
   }
 
@@ -102,9 +108,10 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.release()
     const cluster = this.exchange.cluster as Cluster
     if (trial) cluster.breaker?.judge(this.endpoint, outcome)
-    if (outcome === FAILED) cluster.endpointStats[this.endpoint.index].failures += 1
+    if (outcome === FAILED) this.stats.failures += 1
     const { observers } = cluster
-    if (observers.length === 0) return
+    // Nobody keeps anything of an endpoint that is gone.
+    if (observers.length === 0 || this.endpoint.removed) return
     const until = this.answeredAt === 0 ? this.exchange.context.clock.now() : this.answeredAt
     const ms = this.sentAt === 0 ? 0 : until - this.sentAt
     for (let i = 0; i < observers.length; i++) observers[i].attemptEnded(this.endpoint, outcome, ms, 0)

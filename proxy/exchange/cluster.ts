@@ -29,7 +29,7 @@ export class Cluster {
   readonly stalls: StallWatch | null
   /** The part of `balancer` that passes over full endpoints; null where they have no limit. */
   readonly cap: EndpointCap | null
-  /** By `Endpoint.index`. */
+  /** By `Endpoint.index`; these lists follow the membership. */
   readonly pools: readonly EndpointPool[]
   /** For tunnels, by `Endpoint.index`: the same, unless the endpoints choose the protocol; then HTTP/1.1 is spoken. */
   readonly tunnelPools: readonly EndpointPool[]
@@ -38,6 +38,8 @@ export class Cluster {
   readonly stats: UpstreamStats
   readonly maxRequests: number
   readonly retryBudget: number
+  /** Why there is no endpoint, where they are looked up and there is none. */
+  absence = ''
   /** Requests in flight. */
   active = 0
   /** Requests begun so far. */
@@ -85,7 +87,8 @@ export class Cluster {
       return this.#endpointsFull
     }
     this.stats.noHealthy += 1
-    return reasons.noHealthyUpstream.with(`${where}: ${this.set.whyNone()}`)
+    const absent = this.absence !== '' && this.set.endpoints.length === 0
+    return reasons.noHealthyUpstream.with(`${where}: ${absent ? this.absence : this.set.whyNone()}`)
   }
 
   #refused(limit: string): void {
@@ -113,6 +116,7 @@ export class Cluster {
 
 type Optional = 'breaker' | 'stalls' | 'cap'
 type Own =
+  | 'absence'
   | 'active'
   | 'started'
   | 'retrying'

@@ -63,7 +63,7 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
 /** The endpoint to try when `failed` has failed, null when there is none. */
 export function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | null {
   const balancer = balancerOf(exchange)
-  exchange.tried = [...exchange.tried, failed]
+  if (!failed.removed) exchange.tried = [...exchange.tried, failed]
   const other = balancer.pick(exchange)
   if (other !== null) return other
   // One that merely turned the request away may be asked again, on a new connection.

@@ -1,5 +1,6 @@
 import type { CertificateStats } from './certificate-expiry.ts'
 import type { ConfigStats } from './config-stats.ts'
+import type { DiscoveryStats } from './discovery-stats.ts'
 import type { EndpointState, EndpointStats } from './endpoint-stats.ts'
 import type { EventLoopLag } from './event-loop-lag.ts'
 import type { ListenerStats } from './listener-stats.ts'
@@ -19,6 +20,7 @@ export interface Counted {
   readonly requestStats: ReadonlyMap<string, RequestStats>
   readonly upstreamStats: ReadonlyMap<string, UpstreamStats>
   readonly endpointStats: ReadonlyMap<string, EndpointStats>
+  readonly discoveryStats: ReadonlyMap<string, DiscoveryStats>
   readonly listenerStats: ReadonlyMap<string, ListenerStats>
 }
 
@@ -61,6 +63,11 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     (read: (stats: EndpointStats) => number): Collector =>
     (samples) => {
       for (const stats of from.endpointStats.values()) samples.add(read(stats), stats.labels)
+    }
+  const discoveries =
+    (read: (stats: DiscoveryStats, samples: Samples) => void): Collector =>
+    (samples) => {
+      for (const stats of from.discoveryStats.values()) read(stats, samples)
     }
   const { config } = from
   const buildLabels: Labels = { service: from.service, version: from.version, node: process.version }
@@ -119,6 +126,13 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     pillion_upstream_shut: endpoints((e) => (e.shut ? 1 : 0)),
     pillion_upstream_outliers_total: upstreamKinds('cause', (u) => u.ejections),
     pillion_upstream_breaker_total: upstreamKinds('event', (u) => u.breaker),
+
+    pillion_discovery_endpoints: discoveries((d, samples) => samples.add(d.endpoints, d.labels)),
+    pillion_discovery_updates_total: discoveries((d, samples) => samples.add(d.updates, d.labels)),
+    pillion_discovery_failures_total: discoveries((d, samples) => d.failures.collect(samples, d.labels)),
+    pillion_discovery_last_success_timestamp_seconds: discoveries((d, samples) => {
+      if (d.succeededAt > 0) samples.add(d.succeededAt / 1000, d.labels)
+    }),
 
     pillion_certificate_expiry_timestamp_seconds: (samples) => from.certificates.collect(samples),
     pillion_config_info: (samples) => {

@@ -201,6 +201,26 @@ export const METRICS = {
     help: 'What the breaker did: shut (an endpoint), opened (one again), or trial-failed (a trial, so that it stays shut).',
     labels: [...upstream, 'event'],
   },
+  pillion_discovery_endpoints: {
+    type: 'gauge',
+    help: 'Endpoints in use of an upstream that is looked up, by the kind of source: dns or file.',
+    labels: [...upstream, 'source'],
+  },
+  pillion_discovery_updates_total: {
+    type: 'counter',
+    help: 'Changes of the endpoints of an upstream that is looked up, the first result included.',
+    labels: [...upstream, 'source'],
+  },
+  pillion_discovery_failures_total: {
+    type: 'counter',
+    help: 'Times the endpoints of an upstream could not be looked up, by the reason, such as timeout; those known stay in use.',
+    labels: [...upstream, 'source', 'reason'],
+  },
+  pillion_discovery_last_success_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the endpoints of an upstream were last looked up with success, in seconds since 1970.',
+    labels: [...upstream, 'source'],
+  },
   pillion_certificate_expiry_timestamp_seconds: {
     type: 'gauge',
     help: 'When the certificate stops being valid, in seconds since 1970, by kind: leaf, intermediate or ca.',

@@ -3,6 +3,7 @@ import { prefersOpenMetrics } from './accept.ts'
 import { CertificateStats } from './certificate-expiry.ts'
 import { collectors } from './collectors.ts'
 import { ConfigStats } from './config-stats.ts'
+import { DiscoveryStats } from './discovery-stats.ts'
 import { EndpointStats } from './endpoint-stats.ts'
 import { EventLoopLag } from './event-loop-lag.ts'
 import { Exposition } from './exposition.ts'
@@ -39,6 +40,7 @@ export class Telemetry {
   readonly requestStats = new Map<string, RequestStats>()
   readonly upstreamStats = new Map<string, UpstreamStats>()
   readonly endpointStats = new Map<string, EndpointStats>()
+  readonly discoveryStats = new Map<string, DiscoveryStats>()
   readonly listenerStats = new Map<string, ListenerStats>()
   readonly #refreshers = new Set<() => void>()
   readonly #text = new Exposition(false)
@@ -83,6 +85,15 @@ export class Telemetry {
     )
   }
 
+  /** Of an upstream whose endpoints are found by a source of this kind, such as `dns`; made at the first call. */
+  discovery(upstream: string, source: string): DiscoveryStats {
+    const known = this.discoveryStats.get(upstream)
+    if (known !== undefined && known.labels['source'] === source) return known
+    const made = new DiscoveryStats(upstream, source)
+    this.discoveryStats.set(upstream, made)
+    return made
+  }
+
   /** Made at the first call; a known name whose direction changed starts anew. */
   listener(name: string, direction: Direction): ListenerStats {
     const known = this.listenerStats.get(name)
@@ -100,6 +111,7 @@ export class Telemetry {
   /** Removes the upstream with its endpoints. */
   removeUpstream(name: string): void {
     this.upstreamStats.delete(name)
+    this.discoveryStats.delete(name)
     for (const [key, endpoint] of this.endpointStats) {
       if (endpoint.upstream === name) this.endpointStats.delete(key)
     }

@@ -30,7 +30,12 @@ export interface PoolOptions extends Omit<DialOptions, 'timers'> {
   readonly stats: PoolStats
   /** No connection came to be. */
   readonly refused: (reason: Reason) => void
+  /** Called once, when the pool has been told to drain and has no connection left. */
+  readonly drained?: (pool: EndpointPool) => void
 }
+
+/** For requests that wait for a connection to an endpoint that is gone: they go to another. */
+export const ENDPOINT_REMOVED = reasons.goaway.with('the endpoint has been removed')
 
 /** Streams that one HTTP/2 connection being opened is expected to carry, unless the endpoint allows fewer. */
 const EXPECTED_STREAMS = 100
@@ -55,6 +60,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
   // Streams that a connection being opened will carry.
   #share = EXPECTED_STREAMS
   #closed = false
+  #drained = false
 
   constructor(options: PoolOptions) {
     this.#options = options
@@ -80,7 +86,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
   /** Queues `waiter` and opens a connection where one is needed. Returns null, or why it cannot wait. */
   wait(waiter: SessionWaiter): Reason | null {
     const limits = this.#options.limits
-    if (this.#closed) return reasons.goaway.with('the endpoint has been removed')
+    if (this.#closed) return ENDPOINT_REMOVED
     if (limits.pending >= limits.maxPending) return limits.tooManyPending()
     if (!this.#expanding() && this.#all.size === 0 && limits.connections >= limits.maxConnections) {
       return limits.tooManyConnections()
@@ -120,17 +126,28 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
     }
   }
 
-  /** No new requests; connections close as their last stream ends. */
+  /** No new requests; connections close as their last stream ends, and count against no limit meanwhile. */
   drain(): void {
-    this.#closed = true
-    this.#failWaiting(reasons.goaway.with('the endpoint has been removed'))
+    if (!this.#closed) {
+      this.#closed = true
+      // What ends here must not keep the endpoints that remain from being connected to. Requests in flight bound it.
+      this.#options.limits.connections -= this.#all.size
+    }
+    this.#failWaiting(ENDPOINT_REMOVED)
     for (const dial of [...this.#dials]) this.#endDial(dial, true)
     for (const session of [...this.#all]) session.drain()
+    this.#noteDrained()
   }
 
   close(reason: Reason): void {
     this.drain()
     for (const session of [...this.#all]) session.close(reason)
+  }
+
+  #noteDrained(): void {
+    if (!this.#closed || this.#drained || this.#all.size > 0) return
+    this.#drained = true
+    this.#options.drained?.(this)
   }
 
   #expanding(): boolean {
@@ -240,11 +257,12 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
     const settled = !this.#unsettled.has(session)
     this.#forget(session)
     if (!this.#all.delete(session)) return
-    this.#options.limits.connections -= 1
+    if (!this.#closed) this.#options.limits.connections -= 1
     this.#options.stats.connections -= 1
     // A connection that ended before it could take a stream failed like a dial: another would end no better.
     if (settled) this.#replace()
     this.#giveUp(reason.asUnprocessed())
+    this.#noteDrained()
   }
 
   /** No new streams for `session`. */

@@ -1,8 +1,9 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { loadConfig, maxFileBytes, parseConfig } from '../../config/load.ts'
+import { loadConfig, parseConfig } from '../../config/load.ts'
 import { formatProblem } from '../../config/problems.ts'
+import { maxFileBytes } from '../../config/source-file.ts'
 import type { LoadResult } from '../../config/types/problem.ts'
 
 const smallest = `service: checkout
@@ -39,7 +40,7 @@ t.test('what cannot be read as a file', async (t) => {
   t.same(told('none.yaml'), ['none.yaml:1:1: no such file, expected a configuration file'])
   t.same(told('folder.yaml'), ['folder.yaml:1:1: it is a folder, expected a configuration file'])
   t.same(told('large.yaml'), [
-    'large.yaml:1:1: the file is larger than 4 MiB, expected a configuration of some kilobytes',
+    'large.yaml:1:1: the file is larger than 4 MiB, expected a configuration file of some kilobytes',
   ])
   t.same(told('latin1.yaml'), ['latin1.yaml:2:6: not text in UTF-8, expected a YAML file'])
   t.same(told('mark.yaml'), [], 'a byte order mark is taken')

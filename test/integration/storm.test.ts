@@ -22,6 +22,8 @@ interface Kind {
   /** Storms with the suite. */
   readonly storms: number
   readonly drainAt?: number
+  /** Chance that a turn replaces the endpoints of an upstream. */
+  readonly churn?: number
   /** Share of the exchanges that must have succeeded. */
   readonly succeed: number
 }
@@ -30,15 +32,18 @@ const KINDS: Readonly<Record<string, Kind>> = {
   calm: { weather: CALM, storms: 1, succeed: 1 },
   gusts: { weather: GUSTS, storms: 3, succeed: 1 },
   'gusts and a drain': { weather: GUSTS, storms: 2, drainAt: 0.5, succeed: 1 },
+  'calm with endpoints that come and go': { weather: CALM, storms: 2, churn: 0.7, succeed: 1 },
+  'gusts with endpoints that come and go': { weather: GUSTS, storms: 2, churn: 0.3, succeed: 1 },
+  'storm with endpoints that come and go': { weather: STORM, storms: 2, churn: 0.3, succeed: 0.2 },
   showers: { weather: SHOWERS, storms: 3, succeed: 0.6 },
   storm: { weather: STORM, storms: 4, succeed: 0.3 },
   'storm and a drain': { weather: STORM, storms: 2, drainAt: 0.5, succeed: 0.2 },
 }
 
-for (const [name, { weather, storms, drainAt = 1, succeed }] of Object.entries(KINDS)) {
+for (const [name, { weather, storms, drainAt = 1, churn = 0, succeed }] of Object.entries(KINDS)) {
   t.test(name, async (t) => {
     for (let seed = first; seed < first + (more > 0 ? more : storms); seed++) {
-      const storm = new Storm({ seed, exchanges: EXCHANGES, weather, drainAt })
+      const storm = new Storm({ seed, exchanges: EXCHANGES, weather, drainAt, churn })
       await storm.run()
       t.strictSame(storm.violations.slice(0, 3), [], `seed ${seed}`)
       const failed = storm.failures()

@@ -105,6 +105,8 @@ export interface SidecarOptions {
   readonly config: string
   /** Has no identity. */
   readonly anonymous?: boolean
+  /** Port of the admin server, any free one by default. */
+  readonly admin?: number
 }
 
 /** Starts a sidecar and waits until it is ready. It is killed with the test, unless `stop` came first. */
@@ -127,7 +129,7 @@ export function runSidecar(t: Test, options: SidecarOptions): Child {
 }
 
 /** The whole configuration file. */
-export function configText({ service, config, anonymous = false }: SidecarOptions): string {
+export function configText({ service, config, anonymous = false, admin = 0 }: SidecarOptions): string {
   const identity = `identity:
   trustDomain: mesh.local
   certificateFile: certs/${service}.crt
@@ -135,7 +137,7 @@ export function configText({ service, config, anonymous = false }: SidecarOption
   trustBundleFile: certs/ca.crt
 `
   return `service: ${service}
-admin: { address: 127.0.0.1:0 }
+admin: { address: 127.0.0.1:${admin} }
 metrics: off
 ${anonymous ? '' : identity}${config}
 `

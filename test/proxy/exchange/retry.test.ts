@@ -3,6 +3,7 @@ import { REUSED_CONNECTION_CLOSED } from '../../../proxy/codec/http1/reasons.ts'
 import { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import { type Reason, reasons } from '../../../proxy/message/reason.ts'
+import { ENDPOINT_REMOVED } from '../../../proxy/upstream/endpoint-pool.ts'
 import { ExchangeBench, type FakePool, type FakeStream, NOTHING_HELD } from './exchange-bench.ts'
 
 const GET = Head.request('GET', 'http', 'a.test', '/')
@@ -240,6 +241,20 @@ t.test('an endpoint that goes away is asked again when there is no other, up to 
   t.equal(pool.streams.length, 10)
   t.match(down.heads, [{ status: 503 }])
   t.strictSame(bench.held, NOTHING_HELD)
+})
+
+t.test('a request that waits is moved as often as its endpoints are removed', async (t) => {
+  const bench = new ExchangeBench({ endpoints: 30 })
+  for (const pool of bench.pools) pool.connected = false
+  const down = bench.request(POST)
+  for (const pool of bench.pools.slice(0, 29)) pool.fail(ENDPOINT_REMOVED)
+  const [last] = bench.pools.slice(-1) as [FakePool]
+  t.equal(last.waiting.length, 1)
+  last.connect()
+  last.streams[0]?.receiver?.head(OK, null, true)
+  t.match(down.heads, [{ status: 200 }])
+  t.strictSame(bench.held, NOTHING_HELD)
+  t.match(bench.records, [{ attempts: 1 }])
 })
 
 t.test('retries draw on a budget, moves away from a dead endpoint do not', async (t) => {

@@ -42,6 +42,10 @@ function filled(t: Teardown, processMetrics = false): Telemetry {
   const endpoint = telemetry.endpoint('app', '127.0.0.1:8080')
   endpoint.requests = 9
   endpoint.checksFailed = 1
+  const discovery = telemetry.discovery('app', 'dns')
+  discovery.endpoints = 2
+  discovery.succeededAt = 1_700_000_000_250
+  discovery.failures.count('timeout')
   telemetry.certificates.set([{ kind: 'leaf', id: 'spiffe://mesh.local/a', notAfter: 1_800_000_000_000 }])
   telemetry.config.recordLoad('abc123', 1_700_000_000_500)
   return telemetry
@@ -59,6 +63,14 @@ t.test('what was counted is in the scrape, with exactly its labels', async (t) =
     ['pillion_request_duration_seconds_count', route, 3],
     ['pillion_request_body_bytes_total', route, 10],
     ['pillion_response_body_bytes_total', route, 20],
+    ['pillion_discovery_endpoints', { upstream: 'app', source: 'dns' }, 2],
+    ['pillion_discovery_updates_total', { upstream: 'app', source: 'dns' }, 0],
+    ['pillion_discovery_failures_total', { upstream: 'app', source: 'dns', reason: 'timeout' }, 1],
+    [
+      'pillion_discovery_last_success_timestamp_seconds',
+      { upstream: 'app', source: 'dns' },
+      1_700_000_000.25,
+    ],
     ['pillion_connections_open', listener, 2],
     ['pillion_connections_total', listener, 5],
     ['pillion_connections_protocol_total', { ...listener, protocol: 'http1' }, 1],

@@ -233,3 +233,41 @@ t.test('no connection can be opened to this endpoint, because others have them a
   })
   t.same(bench.reached, ['limits.connections'])
 })
+
+t.test(
+  'a pool that drains: streams under way finish, nobody waits, its connections count no more',
+  async (t) => {
+    const { bench, server } = await start(t, { connections: 1 })
+    const under = bench.request()
+    const peer = await server.accept()
+    peer.send(settings({ [MAX_CONCURRENT_STREAMS]: 1 }))
+    await settle(peer)
+    const waiting = bench.request()
+    t.strictSame(counts([under, waiting]), { sent: 1, waiting: 1, failed: 0, answered: 0 })
+    bench.pool.drain()
+    t.match(waiting.failure, { code: 'goaway', unprocessed: true })
+    t.match(bench.request().failure, { code: 'goaway', unprocessed: true })
+    t.equal(bench.limits.connections, 0, 'another endpoint may be connected to')
+    t.equal(bench.limits.pending, 0)
+    t.equal(bench.drained, 0)
+    peer.send(headers(1, OK, END_STREAM))
+    // To its end: the connection closes with its last stream.
+    while ((await peer.next()) !== null);
+    while (bench.pool.connections > 0) await new Promise((resolve) => setImmediate(resolve))
+    t.strictSame(counts([under]), { sent: 1, waiting: 0, failed: 0, answered: 1 })
+    t.equal(bench.pool.connections, 0)
+    t.equal(bench.stats.connections, 0)
+    t.equal(bench.limits.connections, 0)
+    bench.pool.drain()
+    t.equal(bench.drained, 1)
+  },
+)
+
+t.test('a pool without connections has drained at once', async (t) => {
+  const { bench } = await start(t)
+  const dialling = bench.request()
+  bench.pool.drain()
+  t.match(dialling.failure, { code: 'goaway' })
+  t.equal(bench.drained, 1)
+  t.equal(bench.limits.connections, 0)
+})

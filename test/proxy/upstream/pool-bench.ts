@@ -27,6 +27,8 @@ export class PoolBench {
   readonly limits: UpstreamLimits
   readonly stats = { connections: 0, connectionsOpened: 0, connectFailures: 0 }
   readonly refused: Reason[] = []
+  /** How often it was said that nothing is left of the pool. */
+  drained = 0
 
   /** Keys of the limits that were reached. */
   readonly reached: string[] = []
@@ -61,6 +63,9 @@ export class PoolBench {
       limits: this.limits,
       stats: this.stats,
       refused: (reason) => this.refused.push(reason),
+      drained: () => {
+        this.drained += 1
+      },
     })
   }
 

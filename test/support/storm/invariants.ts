@@ -2,7 +2,7 @@ import type { Transport } from '../../../proxy/codec/transport.ts'
 import { reasons } from '../../../proxy/message/reason.ts'
 import type { Http2Peer } from './http2-peer.ts'
 import type { MemorySocket } from './memory-network.ts'
-import { ENDPOINTS, LISTENER, type Storm } from './storm.ts'
+import { LISTENER, type Storm } from './storm.ts'
 
 /** What a session holds, either codec; most of it is nobody's business but a test's. */
 interface Held {
@@ -22,14 +22,15 @@ export async function checkQuiet(storm: Storm, drained: boolean): Promise<void> 
   }
   await proxy.telemetry.text()
   for (const error of proxy.defects) storm.wrong(`a defect: ${(error as Error).stack}`)
-  for (const { cluster } of proxy.snapshot.upstreams.values()) {
+  for (const { cluster, draining } of proxy.snapshot.upstreams.values()) {
+    check(`${cluster.name}: pools that drain`, draining.size, 0)
     check(`${cluster.name}: active`, cluster.active, 0)
     check(`${cluster.name}: retrying`, cluster.retrying, 0)
     check(`${cluster.name}: pending`, cluster.stats.pending, 0)
-    const ports = ENDPOINTS[cluster.name as keyof typeof ENDPOINTS]
-    for (const { index, active } of cluster.set.endpoints) {
+    check(`${cluster.name}: pools`, Object.keys(cluster.pools).length, cluster.set.endpoints.length)
+    for (const { index, active, port } of cluster.set.endpoints) {
       check(`${cluster.name}: endpoint ${index}: active`, active, 0)
-      const open = storm.network.open(ports[index] as number).filter(({ peer }) => peer?.destroyed === false)
+      const open = storm.network.open(port).filter(({ peer }) => peer?.destroyed === false)
       check(`${cluster.name}: endpoint ${index}: pooled`, cluster.pools[index]?.connections, open.length)
       check(
         `${cluster.name}: endpoint ${index}: connections counted`,
@@ -38,6 +39,14 @@ export async function checkQuiet(storm: Storm, drained: boolean): Promise<void> 
       )
     }
   }
+  check(
+    'endpoints with numbers',
+    proxy.telemetry.endpointStats.size,
+    [...proxy.snapshot.upstreams.values()].reduce(
+      (sum, { cluster }) => sum + cluster.set.endpoints.length,
+      0,
+    ),
+  )
   const callers = storm.network.open(LISTENER).length
   check(
     'connections of the listener',
@@ -86,8 +95,7 @@ async function checkClosed(storm: Storm): Promise<void> {
   if (timers.armed > idle + 1)
     storm.wrong(`${timers.armed} deadlines for ${idle} idle connections: ${proxy.deadlines().join(', ')}`)
   for (const caller of storm.callers) caller.socket.destroy()
-  for (const { cluster } of proxy.snapshot.upstreams.values())
-    for (const pool of cluster.pools) pool.close(reasons.draining)
+  for (const upstream of proxy.snapshot.upstreams.values()) upstream.close(reasons.draining)
   await storm.settle(2500)
   if (proxy.open().length > 0) storm.wrong(`${proxy.open().length} connections are left`)
   if (timers.armed > 0) storm.wrong(`deadlines are left: ${proxy.deadlines().join(', ')}`)

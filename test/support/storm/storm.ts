@@ -10,6 +10,8 @@ import { WatchedProxy } from './watched-proxy.ts'
 
 export const LISTENER = 1000
 export const ENDPOINTS = { http1: [2001, 2002, 2003], h2: [3001, 3002, 3003] } as const
+/** Where endpoints come and go when the membership changes. */
+const MORE_ENDPOINTS = { http1: [2004, 2005, 2006, 2007, 2008], h2: [3004, 3005, 3006, 3007, 3008] } as const
 type Spoken = keyof typeof ENDPOINTS
 const SPOKEN: readonly Spoken[] = ['http1', 'h2']
 
@@ -31,7 +33,8 @@ const UPSTREAMS = SPOKEN.map(
   ${spoken}:
     protocol: ${spoken}
     endpoints: [${ENDPOINTS[spoken].map((port) => `"127.0.0.1:${port}"`).join(', ')}]
-    limits: { connections: 12, pending: 30, retryBudget: 50% }`,
+    timeouts: { connect: CONNECT }
+    limits: { connections: CONNECTIONS, pending: 30, retryBudget: 50% }`,
 )
 const CONFIG = `service: storm
 admin: off
@@ -52,6 +55,8 @@ export interface StormOptions {
   readonly weather: Weather
   /** The listener drains when this share of the exchanges has begun; 1 is never. */
   readonly drainAt?: number
+  /** Chance that a turn changes the endpoints of an upstream; default 0. */
+  readonly churn?: number
   /** Callers connect to endpoints, with no proxy in between. */
   readonly direct?: boolean
 }
@@ -80,6 +85,8 @@ export class Storm {
   #draining = false
   #until = Number.POSITIVE_INFINITY
   #turns = 0
+  /** How often the endpoints of an upstream were replaced. */
+  updates = 0
 
   constructor(options: StormOptions) {
     this.#options = options
@@ -91,10 +98,12 @@ export class Storm {
     this.#restore = this.network.install()
     // Where all is well nothing may time out, however long this takes.
     const calm = options.weather.cuts === 0
-    const yaml = CONFIG.replaceAll('TIMEOUT', calm ? 'off' : '2s').replaceAll(
-      'RETRY',
-      calm ? PATIENT_RETRY : RETRY,
-    )
+    const churn = (options.churn ?? 0) > 0
+    // Requests cannot wait for a connection to an endpoint that never had one, when there may be no more of them.
+    const yaml = CONFIG.replaceAll('TIMEOUT', calm ? 'off' : '2s')
+      .replaceAll('RETRY', calm ? PATIENT_RETRY : RETRY)
+      .replaceAll('CONNECTIONS', churn ? '100' : '12')
+      .replaceAll('CONNECT', churn ? '10s' : '1s')
     this.proxy = new WatchedProxy(yaml, options.seed + 1)
   }
 
@@ -140,11 +149,14 @@ export class Storm {
   async run(): Promise<void> {
     await this.proxy.listen()
     for (const spoken of SPOKEN) for (const port of ENDPOINTS[spoken]) this.#serve(spoken, port)
-    const { exchanges, drainAt = 1 } = this.#options
+    const { exchanges, drainAt = 1, churn = 0 } = this.#options
+    if (churn > 0)
+      for (const spoken of SPOKEN) for (const port of MORE_ENDPOINTS[spoken]) this.#serve(spoken, port)
     try {
       while (this.exchanges.length < exchanges && this.violations.length === 0 && this.#turns < this.#until) {
         if (this.exchanges.length >= exchanges * drainAt) this.#drain()
         this.#begin()
+        if (churn > 0 && this.#draw.chance(churn)) this.#changeMembers(this.#draw.of(...SPOKEN))
         await this.#turn()
       }
       for (let left = 500; left > 0 && this.violations.length === 0; left--) await this.#turn()
@@ -162,6 +174,21 @@ export class Storm {
     this.#draining = true
     this.#until = this.#turns + 500
     this.proxy.drain()
+  }
+
+  /** Some endpoints go, some come, some stay with another weight or priority. */
+  #changeMembers(spoken: Spoken): void {
+    const draw = this.#draw
+    const ports = [...ENDPOINTS[spoken], ...MORE_ENDPOINTS[spoken]]
+    const chosen = ports.filter(() => draw.chance(0.4))
+    const list = (chosen.length === 0 ? [draw.of(...ports)] : chosen).map((port) => ({
+      address: { host: '127.0.0.1', port, text: `127.0.0.1:${port}` },
+      weight: 1 + draw.upTo(3),
+      zone: null,
+      priority: draw.chance(0.9) ? 0 : 1,
+    }))
+    this.proxy.snapshot.upstreams.get(spoken)?.update(draw.chance(0.5) ? list : list.reverse())
+    this.updates += 1
   }
 
   /** Everybody comes to an end in good order. */
