@@ -86,7 +86,10 @@ export const upstreamSchema = kind.mapping({
     ),
   limits: kind
     .mapping({
-      connections: kind.wholeNumber(1, 1_000_000).prefault(1024).describe('Connections open at once.'),
+      connections: kind
+        .wholeNumber(1, 1_000_000)
+        .prefault(1024)
+        .describe('Connections open at once; idle ones make room for others.'),
       requests: kind.wholeNumber(1, 1_000_000).prefault(1024).describe('Requests in flight at once.'),
       pending: kind
         .wholeNumber(0, 1_000_000)

@@ -156,6 +156,10 @@ export class OutlierDetector implements AttemptObserver, Deadline {
     }
     this.#wheel.arm(end.timer, length)
     this.causes[cause] += 1
-    set.eject(endpoint, this.#clock.now() + length, `${why}; out for ${Math.round(length / 1000)} s`)
+    set.eject(
+      endpoint,
+      this.#clock.now() + length,
+      `${why}; out for ${Number((length / 1000).toPrecision(3))} s`,
+    )
   }
 }

@@ -3,7 +3,7 @@ import type { Transport } from '../codec/transport.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import type { ClientSession, ClientSessionOwner, Protocol } from '../message/session.ts'
 import { Dial, type DialOptions, type DialOwner } from './dial.ts'
-import type { UpstreamLimits } from './upstream-limits.ts'
+import type { IdleConnections, UpstreamLimits } from './upstream-limits.ts'
 
 /** A request that waits for a session. */
 export interface SessionWaiter {
@@ -41,7 +41,7 @@ export const ENDPOINT_REMOVED = reasons.goaway.with('the endpoint has been remov
 const EXPECTED_STREAMS = 100
 
 /** The connections to one endpoint, either protocol, and the requests that wait for one. */
-export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
+export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline, IdleConnections {
   readonly #options: PoolOptions
   // HTTP/2 sessions that take new streams; a few at most, the first with capacity is used.
   readonly #shared: ClientSession[] = []
@@ -55,6 +55,8 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
   readonly #waiting = new Map<SessionWaiter, number>()
   // For the one that waits longest.
   readonly #patience: Timer
+  // Closed for another endpoint's sake: they count no longer.
+  readonly #yielded = new Set<ClientSession>()
   // What the endpoint spoke last, where that is left to ALPN.
   #learned: Protocol | null = null
   // Streams that a connection being opened will carry.
@@ -65,6 +67,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
   constructor(options: PoolOptions) {
     this.#options = options
     this.#patience = new Timer(this, 0)
+    options.limits.join(this)
   }
 
   /** Connections, open or retired and not yet closed. */
@@ -88,7 +91,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
     const limits = this.#options.limits
     if (this.#closed) return ENDPOINT_REMOVED
     if (limits.pending >= limits.maxPending) return limits.tooManyPending()
-    if (!this.#expanding() && this.#all.size === 0 && limits.connections >= limits.maxConnections) {
+    if (!this.#expanding() && this.#all.size === this.#yielded.size && !limits.hasRoom()) {
       return limits.tooManyConnections()
     }
     limits.pending += 1
@@ -126,13 +129,30 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
     }
   }
 
+  closeIdle(): boolean {
+    if (this.#waiting.size > 0) return false
+    const session = [...this.#idle, ...this.#shared].find(
+      (one) => one.active === 0 && !this.#unsettled.has(one),
+    )
+    if (session === undefined) return false
+    this.#yield(session)
+    session.drain()
+    return true
+  }
+
+  /** The connection counts against no limit any more. */
+  #yield(session: ClientSession): void {
+    if (this.#yielded.has(session)) return
+    this.#yielded.add(session)
+    this.#options.limits.connections -= 1
+  }
+
   /** No new requests; connections close as their last stream ends, and count against no limit meanwhile. */
   drain(): void {
-    if (!this.#closed) {
-      this.#closed = true
-      // What ends here must not keep the endpoints that remain from being connected to. Requests in flight bound it.
-      this.#options.limits.connections -= this.#all.size
-    }
+    this.#closed = true
+    this.#options.limits.leave(this)
+    // What ends here must not keep the endpoints that remain from being connected to. Requests in flight bound it.
+    for (const session of this.#all) this.#yield(session)
     this.#failWaiting(ENDPOINT_REMOVED)
     for (const dial of [...this.#dials]) this.#endDial(dial, true)
     for (const session of [...this.#all]) session.drain()
@@ -257,7 +277,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
     const settled = !this.#unsettled.has(session)
     this.#forget(session)
     if (!this.#all.delete(session)) return
-    if (!this.#closed) this.#options.limits.connections -= 1
+    if (!this.#yielded.delete(session)) this.#options.limits.connections -= 1
     this.#options.stats.connections -= 1
     // A connection that ended before it could take a stream failed like a dial: another would end no better.
     if (settled) this.#replace()

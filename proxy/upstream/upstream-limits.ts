@@ -9,6 +9,15 @@ export interface UpstreamLimitOptions {
   readonly reached: (limit: string) => void
 }
 
+/** Connections to one endpoint, among them some that are not needed now. */
+export interface IdleConnections {
+  /** Closes one without a request; false when there is none. What it counted for is free at once. */
+  closeIdle(): boolean
+}
+
+/** Pools that are asked for an idle connection when one is needed. */
+const LOOKS = 16
+
 /** Counts of one upstream against its limits, over all its endpoints. */
 export class UpstreamLimits {
   readonly maxConnections: number
@@ -18,6 +27,8 @@ export class UpstreamLimits {
   connections = 0
   /** Requests that wait for a connection. */
   pending = 0
+  readonly #pools: IdleConnections[] = []
+  #next = 0
   readonly #reached: (limit: string) => void
   // Made once: refusing has to cost next to nothing.
   readonly #tooManyPending: Reason
@@ -40,6 +51,28 @@ export class UpstreamLimits {
     this.#pendingTooLong = reasons.overflow.with(
       `limits.pendingTimeout of upstream ${upstream}, no connection was free within ${pendingMs} ms; ${raise}`,
     )
+  }
+
+  join(pool: IdleConnections): void {
+    this.#pools.push(pool)
+  }
+
+  leave(pool: IdleConnections): void {
+    const at = this.#pools.indexOf(pool)
+    if (at >= 0) this.#pools.splice(at, 1)
+  }
+
+  /**
+   * Whether a connection may be opened: when all are taken, one that nobody uses is closed for it. With more endpoints
+   * than connections most could otherwise never be reached.
+   */
+  hasRoom(): boolean {
+    if (this.connections < this.maxConnections) return true
+    for (let looks = Math.min(LOOKS, this.#pools.length); looks > 0; looks--) {
+      this.#next = (this.#next + 1) % this.#pools.length
+      if ((this.#pools[this.#next] as IdleConnections).closeIdle()) return true
+    }
+    return false
   }
 
   /** Why a request may not wait: `maxPending` do. */

@@ -73,8 +73,10 @@ upstreams:
     t.equal((await sidecar.metric('pillion_upstream_healthy'))[`endpoint=${address},upstream=${service}`], 0)
     t.same(await sidecar.metric('pillion_upstream_endpoints'), {
       [`state=healthy,upstream=${service}`]: 2,
-      [`state=unhealthy,upstream=${service}`]: 1,
+      [`state=degraded,upstream=${service}`]: 0,
+      [`state=shut,upstream=${service}`]: 0,
       [`state=ejected,upstream=${service}`]: 0,
+      [`state=unhealthy,upstream=${service}`]: 1,
     })
     for (const name of ['one', 'three']) await load.more(name, 100)
     t.ok(load.answered(victim.name) - before <= 24, 'nothing but what was under way came from it')

@@ -227,3 +227,64 @@ upstreams: { app: { endpoints: ["127.0.0.1:${app.port}"] } }`,
   await sidecar.logged(/only HTTP\/1\.1 and HTTP\/1\.0 are spoken here/)
   await sidecar.stop(t)
 })
+
+t.test(
+  'limits of an upstream: what is refused says which limit, its value, and what to change',
+  async (t) => {
+    const busy = await startHttp1()
+    t.teardown(() => busy.close())
+    const sidecar = await startSidecar(t, {
+      mesh: await createMesh(t),
+      service: 'edge',
+      anonymous: true,
+      config: `listeners:
+  - name: outbound
+    address: 127.0.0.1:0
+    routes: [{ upstream: busy }]
+upstreams:
+  busy:
+    protocol: http1
+    endpoints: ["127.0.0.1:${busy.port}"]
+    outlier: { consecutive: 1 }
+    breaker: { failures: 1 }
+    limits: { connections: 1, pending: 1, requests: 3, pendingTimeout: 3s }`,
+    })
+    const client = new Http1Client({ port: sidecar.port('outbound'), connections: 8 })
+    t.teardown(() => client.close())
+    const ask = () => client.request({ path: '/hold' })
+    const first = ask()
+    await busy.when('the first to arrive', () => busy.held === 1)
+    const second = ask()
+    let pending = 0
+    while (pending === 0) pending = (await sidecar.metric('pillion_upstream_pending'))['upstream=busy'] ?? 0
+    const third = await ask()
+    t.match(third, { status: 503, headers: { 'x-pillion-reason': 'overflow' } })
+    t.match(third.body.toString(), /limits\.pending of upstream busy, 1 waiting for a connection; raise it/)
+    const waited = await second
+    t.match(waited, { status: 503, headers: { 'x-pillion-reason': 'overflow' } })
+    t.match(
+      waited.body.toString(),
+      /limits\.pendingTimeout of upstream busy, no connection was free within 3000 ms/,
+    )
+    const fourth = ask()
+    busy.release()
+    t.match(await first, { status: 200 })
+    await busy.when('the one that waited to arrive', () => busy.held === 1)
+    busy.release()
+    t.match(await fourth, { status: 200 }, 'one that waits for less is served')
+    t.match(await sidecar.metric('pillion_upstream_limits_total'), {
+      'limit=limits.pending,upstream=busy': 1,
+      'limit=limits.pendingTimeout,upstream=busy': 1,
+    })
+    t.match(await sidecar.metric('pillion_upstream_overflow_total'), { 'upstream=busy': 2 })
+    t.match(await sidecar.metric('pillion_upstream_request_failures_total'), {
+      [`endpoint=127.0.0.1:${busy.port},upstream=busy`]: 0,
+    })
+    t.match(
+      await sidecar.metric('pillion_upstream_endpoints'),
+      { 'state=healthy,upstream=busy': 1 },
+      'nobody is blamed',
+    )
+    await sidecar.stop(t)
+  },
+)

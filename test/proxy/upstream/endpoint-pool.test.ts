@@ -271,3 +271,34 @@ t.test('a pool without connections has drained at once', async (t) => {
   t.equal(bench.drained, 1)
   t.equal(bench.limits.connections, 0)
 })
+
+t.test(
+  'more endpoints than connections: one that nobody uses makes room, one that is used does not',
+  async (t) => {
+    const one = await start(t, { connections: 1 })
+    const two = await start(t, { limits: one.bench.limits })
+    const first = one.bench.request()
+    const peer = await one.server.accept()
+    await settle(peer)
+    t.not(first.sent, null)
+    t.match(two.bench.request().failure, { code: 'overflow' }, 'while it is used')
+
+    peer.send(headers(1, OK, END_STREAM))
+    await settle(peer)
+    const second = two.bench.request()
+    t.equal(second.failure, null)
+    t.equal(one.bench.limits.connections, 1, 'never more than allowed')
+    const other = await two.server.accept()
+    await settle(other)
+    t.not(second.sent, null)
+    while ((await peer.next()) !== null);
+    t.pass('the idle one is closed')
+    other.send(headers(1, OK, END_STREAM))
+    await settle(other)
+
+    const third = one.bench.request()
+    await settle(await one.server.accept())
+    t.not(third.sent, null, 'and back')
+    t.equal(one.bench.limits.connections, 1)
+  },
+)

@@ -17,6 +17,8 @@ export interface PoolBenchOptions {
   readonly pending?: number
   /** Milliseconds that a request may wait; without it any time. */
   readonly pendingMs?: number
+  /** Shared with another pool; then the options above have no effect. */
+  readonly limits?: UpstreamLimits
   /** Virtual time; by default real. */
   readonly timers?: TimerWheel
 }
@@ -36,11 +38,13 @@ export class PoolBench {
   constructor(options: PoolBenchOptions) {
     const { port, connections = 100, pending = 100, pendingMs = null } = options
     const timers = options.timers ?? new TimerWheel(systemClock.now)
-    this.limits = new UpstreamLimits(connections, pending, {
-      upstream: 'shop',
-      pendingMs,
-      reached: (limit) => this.reached.push(limit),
-    })
+    this.limits =
+      options.limits ??
+      new UpstreamLimits(connections, pending, {
+        upstream: 'shop',
+        pendingMs,
+        reached: (limit) => this.reached.push(limit),
+      })
     this.pool = new EndpointPool({
       host: '127.0.0.1',
       port,
