@@ -31,7 +31,7 @@ export function chooseDestination(exchange: Exchange, target: RouteTarget): numb
     for (let i = 0; i < destinations.length; i++) {
       const endpoint = destinations[i].affinity?.sticky?.find(exchange.request) ?? null
       if (endpoint === null) continue
-      exchange.session = endpoint
+      exchange.stuckTo = endpoint
       return i
     }
   }
@@ -44,8 +44,8 @@ export function firstEndpoint(exchange: Exchange, destination: Destination): End
   if (affinity === null) return destination.cluster.balancer.pick(exchange)
   const { sticky, keys, balancer } = affinity
   if (sticky !== null) {
-    if (exchange.session === null) exchange.session = sticky.find(exchange.request)
-    if (exchange.session !== null) return exchange.session
+    if (exchange.stuckTo === null) exchange.stuckTo = sticky.find(exchange.request)
+    if (exchange.stuckTo !== null) return exchange.stuckTo
   }
   if (keys !== null) hashRequest(exchange, keys)
   return balancer.pick(exchange)
@@ -79,7 +79,7 @@ export function withCookies(exchange: Exchange, endpoint: Endpoint, head: Head):
   const { sticky } = affinity
   const cookies = exchange.setCookie === '' ? [] : [exchange.setCookie]
   // Who fails is not stuck to.
-  if (sticky !== null && endpoint !== exchange.session && head.status < 500) {
+  if (sticky !== null && endpoint !== exchange.stuckTo && head.status < 500) {
     cookies.push(setCookie(sticky.cookie, sticky.name(endpoint), exchange.context.tls))
   }
   if (cookies.length === 0) return head
