@@ -45,7 +45,9 @@ export function firstEndpoint(exchange: Exchange, destination: Destination): End
   const { sticky, keys, balancer } = affinity
   if (sticky !== null) {
     if (exchange.stuckTo === null) exchange.stuckTo = sticky.find(exchange.request)
-    if (exchange.stuckTo !== null) return exchange.stuckTo
+    const { stuckTo } = exchange
+    const { cap } = destination.cluster
+    if (stuckTo !== null && (cap === null || stuckTo.active < cap.limit)) return stuckTo
   }
   if (keys !== null) hashRequest(exchange, keys)
   return balancer.pick(exchange)
@@ -57,11 +59,10 @@ export function balancerOf(exchange: Exchange): Balancer {
   return destination.affinity === null ? destination.cluster.balancer : destination.affinity.balancer
 }
 
-/** What a request was to be sent to, for people. */
-export function whereTo(exchange: Exchange): string {
-  const { affinity, cluster } = (exchange.verdict.target as RouteTarget).destinations[exchange.destination]
-  const subset = affinity === null ? '' : affinity.subset
-  return subset === '' ? cluster.name : `${cluster.name} with ${subset}`
+/** The labels that an endpoint for a request needs, for people; "" for none. */
+export function subsetOf(exchange: Exchange): string {
+  const { affinity } = (exchange.verdict.target as RouteTarget).destinations[exchange.destination]
+  return affinity === null ? '' : affinity.subset
 }
 
 function hashRequest(exchange: Exchange, keys: HashKeys): void {

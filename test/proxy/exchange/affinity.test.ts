@@ -204,6 +204,20 @@ t.test('a session that fails over goes on where it was answered', async (t) => {
   t.equal(serve(bench), other)
 })
 
+t.test('a session does not fill its endpoint beyond the limit', async (t) => {
+  const bench = sticking({ requestsPerEndpoint: 1 })
+  const first = bench.request(get())
+  const home = serve(bench)
+  bench.request(get({ cookie: pairOf(first) }))
+  const beyond = bench.request(get({ cookie: pairOf(first) }))
+  t.equal(bench.upstream.length, 2)
+  t.equal((bench.pools[home] as FakePool).streams.length, 1)
+  t.ok([serve(bench), serve(bench)].includes(home))
+  t.match(pairOf(beyond), /^SID=/, 'it goes on where there was room')
+  t.not(pairOf(beyond), pairOf(first))
+  t.same(bench.held, NOTHING_HELD)
+})
+
 t.test('who fails is not stuck to', async (t) => {
   const bench = sticking()
   const down = bench.request(get())
