@@ -53,13 +53,14 @@ export class ConsistentBalancer implements Balancer {
     const hash = choice.hash >= 0 ? choice.hash : Math.floor(this.#random.next() * 0x1_0000_0000)
     if (tried.length < candidates.length) {
       const table = this.#table
-      const { panic } = this.#tier
+      const { panic, degraded } = this.#tier
       const { length } = table
       const step = table.step(hash)
       let place = table.find(hash)
       for (let steps = 0; steps < MAX_STEPS; steps++) {
         const endpoint = table.at(place)
-        if ((endpoint.usable || panic) && this.#fits(endpoint, tried)) return endpoint
+        const candidate = panic || (endpoint.usable && endpoint.degraded === degraded)
+        if (candidate && this.#fits(endpoint, tried)) return endpoint
         place += step
         if (place >= length) place -= length
       }

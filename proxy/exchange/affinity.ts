@@ -31,7 +31,7 @@ export function chooseDestination(exchange: Exchange, target: RouteTarget): numb
     for (let i = 0; i < destinations.length; i++) {
       const endpoint = destinations[i].affinity?.sticky?.find(exchange.request) ?? null
       if (endpoint === null) continue
-      exchange.session = endpoint
+      exchange.stuckTo = endpoint
       return i
     }
   }
@@ -44,8 +44,10 @@ export function firstEndpoint(exchange: Exchange, destination: Destination): End
   if (affinity === null) return destination.cluster.balancer.pick(exchange)
   const { sticky, keys, balancer } = affinity
   if (sticky !== null) {
-    if (exchange.session === null) exchange.session = sticky.find(exchange.request)
-    if (exchange.session !== null) return exchange.session
+    if (exchange.stuckTo === null) exchange.stuckTo = sticky.find(exchange.request)
+    const { stuckTo } = exchange
+    const { cap } = destination.cluster
+    if (stuckTo !== null && (cap === null || stuckTo.active < cap.limit)) return stuckTo
   }
   if (keys !== null) hashRequest(exchange, keys)
   return balancer.pick(exchange)
@@ -57,11 +59,10 @@ export function balancerOf(exchange: Exchange): Balancer {
   return destination.affinity === null ? destination.cluster.balancer : destination.affinity.balancer
 }
 
-/** What a request was to be sent to, for people. */
-export function whereTo(exchange: Exchange): string {
-  const { affinity, cluster } = (exchange.verdict.target as RouteTarget).destinations[exchange.destination]
-  const subset = affinity === null ? '' : affinity.subset
-  return subset === '' ? cluster.name : `${cluster.name} with ${subset}`
+/** The labels that an endpoint for a request needs, for people; "" for none. */
+export function subsetOf(exchange: Exchange): string {
+  const { affinity } = (exchange.verdict.target as RouteTarget).destinations[exchange.destination]
+  return affinity === null ? '' : affinity.subset
 }
 
 function hashRequest(exchange: Exchange, keys: HashKeys): void {
@@ -79,7 +80,7 @@ export function withCookies(exchange: Exchange, endpoint: Endpoint, head: Head):
   const { sticky } = affinity
   const cookies = exchange.setCookie === '' ? [] : [exchange.setCookie]
   // Who fails is not stuck to.
-  if (sticky !== null && endpoint !== exchange.session && head.status < 500) {
+  if (sticky !== null && endpoint !== exchange.stuckTo && head.status < 500) {
     cookies.push(setCookie(sticky.cookie, sticky.name(endpoint), exchange.context.tls))
   }
   if (cookies.length === 0) return head

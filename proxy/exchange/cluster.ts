@@ -80,15 +80,16 @@ export class Cluster {
     return this.#tooManyRequests
   }
 
-  /** The balancer found no endpoint for a first try to `where`: counts it and says why. */
-  noneToPick(where: string): Reason {
+  /** The balancer found no endpoint for a first try: counts it and says why. `subset`: labels they had to have, "" for none. */
+  noneToPick(subset: string): Reason {
     if (this.cap?.full === true) {
       this.#refused('limits.requestsPerEndpoint')
       return this.#endpointsFull
     }
     this.stats.noHealthy += 1
+    const name = subset === '' ? this.name : `${this.name} with ${subset}`
     const absent = this.absence !== '' && this.set.endpoints.length === 0
-    return reasons.noHealthyUpstream.with(`${where}: ${absent ? this.absence : this.set.whyNone()}`)
+    return reasons.noHealthyUpstream.with(`${name}: ${absent ? this.absence : this.set.whyNone()}`)
   }
 
   #refused(limit: string): void {

@@ -60,7 +60,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   tried: readonly Endpoint[]
   hash: number
   /** The endpoint that the request's cookie names, null without a session that goes on. */
-  session: Endpoint | null
+  stuckTo: Endpoint | null
   /** A `Set-Cookie` for the response, "" for none. */
   setCookie: string
   /** The request's body so far, null once it can no longer be sent again. */
@@ -100,7 +100,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.endpoint = null
     this.tried = NONE_TRIED
     this.hash = -1
-    this.session = null
+    this.stuckTo = null
     this.setCookie = ''
     this.replay = null
     this.requestEnded = end

@@ -9,6 +9,7 @@ import {
 import type { Endpoint, EndpointOptions } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { SeededRandom } from '../../../proxy/base/random.ts'
+import { chiSquare } from './chi-square.ts'
 import { after, endpoint, endpoints, FIRST, weighted } from './endpoints.ts'
 
 const POLICIES: readonly BalancePolicy[] = [
@@ -59,6 +60,17 @@ t.test('idle endpoints of different weights get shares by weight', async (t) => 
   for (const policy of POLICIES) {
     const { set, balancer } = setUp({ policy }, weighted(6, 3, 1))
     near(t, shares(set, balancer, 50_000), [0.6, 0.3, 0.1], tolerance(policy))
+  }
+})
+
+t.test('draws are fair: chi-square of the counts', async (t) => {
+  for (const policy of ['random', 'least-request', 'ewma', 'maglev'] as const) {
+    for (const weights of [[1, 1, 1, 1, 1, 1, 1], [1, 2, 3, 4, 50], Array.from({ length: 100 }, () => 3)]) {
+      const { set, balancer } = setUp({ policy }, weighted(...weights), 77)
+      const counts = shares(set, balancer, 40_000).map((share) => Math.round(share * 40_000))
+      const { value, limit } = chiSquare(counts, weights)
+      t.ok(value < limit, `${policy}, ${weights.length} endpoints: ${value.toFixed(1)} < ${limit.toFixed(1)}`)
+    }
   }
 })
 
@@ -209,7 +221,7 @@ t.test('least-request shares requests in flight by weight', async (t) => {
 })
 
 t.test('the alias table draws by weight', async (t) => {
-  const random = new SeededRandom(5)
+  const random = new SeededRandom(7919)
   for (const weights of [[1], [1, 1], [9, 1], [1, 2, 3, 4, 90], [7, 0.5, 0.25, 7]]) {
     const table = new AliasTable(weights)
     const total = weights.reduce((sum, weight) => sum + weight, 0)
@@ -224,5 +236,8 @@ t.test('the alias table draws by weight', async (t) => {
       weights.map((weight) => weight / total),
       0.01,
     )
+    if (weights.length === 1) continue
+    const { value, limit } = chiSquare(counts, weights)
+    t.ok(value < limit, `${value} < ${limit}`)
   }
 })

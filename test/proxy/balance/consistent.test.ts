@@ -93,6 +93,21 @@ for (const policy of POLICIES) {
     t.equal(balancer.pick(withKey(1)), null)
   })
 
+  t.test(`${policy}: a degraded endpoint keeps no key while the others suffice`, async (t) => {
+    const { set, balancer } = setUp({ policy, boundedLoad: 1.5 }, endpoints(8))
+    const before = map(balancer)
+    const [victim] = set.endpoints as [Endpoint]
+    set.setDegraded(victim, true, 'test')
+    const during = map(balancer)
+    t.notOk(during.includes(victim))
+    t.ok(during.every((one, i) => one === before[i] || before[i] === victim))
+    for (const one of set.endpoints.slice(1)) set.setHealth(one, 'unhealthy', 'test')
+    t.same([...new Set(map(balancer))], [victim], 'alone it gets all')
+    for (const one of set.endpoints.slice(1)) set.setHealth(one, 'healthy', 'test')
+    set.setDegraded(victim, false, 'test')
+    t.equal(moved(before, map(balancer)), 0)
+  })
+
   t.test(`${policy}: a retry goes on to the same other endpoint`, async (t) => {
     const { set, balancer } = setUp({ policy }, endpoints(4))
     for (const key of KEYS.slice(0, 200)) {

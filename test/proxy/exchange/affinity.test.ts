@@ -204,6 +204,20 @@ t.test('a session that fails over goes on where it was answered', async (t) => {
   t.equal(serve(bench), other)
 })
 
+t.test('a session does not fill its endpoint beyond the limit', async (t) => {
+  const bench = sticking({ requestsPerEndpoint: 1 })
+  const first = bench.request(get())
+  const home = serve(bench)
+  bench.request(get({ cookie: pairOf(first) }))
+  const beyond = bench.request(get({ cookie: pairOf(first) }))
+  t.equal(bench.upstream.length, 2)
+  t.equal((bench.pools[home] as FakePool).streams.length, 1)
+  t.ok([serve(bench), serve(bench)].includes(home))
+  t.match(pairOf(beyond), /^SID=/, 'it goes on where there was room')
+  t.not(pairOf(beyond), pairOf(first))
+  t.same(bench.held, NOTHING_HELD)
+})
+
 t.test('who fails is not stuck to', async (t) => {
   const bench = sticking()
   const down = bench.request(get())
@@ -255,15 +269,15 @@ t.test('a session of a route keeps its upstream, whatever the weights', async (t
   const tunnels = { allowed: new Set<string>(), idleMs: null }
   const choose = (sticky: boolean, fields: Record<string, string>) => {
     const target = new RouteTarget('r', destinations, null, null, tunnels, new SeededRandom(9), sticky)
-    const exchange = { request: get(fields), session: null } as unknown as Exchange
+    const exchange = { request: get(fields), stuckTo: null } as unknown as Exchange
     const chosen = new Set<number>()
     for (let i = 0; i < 200; i++) chosen.add(chooseDestination(exchange, target))
-    return { chosen: [...chosen].sort(), session: exchange.session }
+    return { chosen: [...chosen].sort(), stuckTo: exchange.stuckTo }
   }
   const [, canary] = destinations as [(typeof destinations)[0], (typeof destinations)[0]]
   const endpoint = canary.cluster.set.endpoints[2] as Endpoint
   const cookie = `SID=${canary.affinity.sticky.name(endpoint)}`
-  t.same(choose(true, { cookie }), { chosen: [1], session: endpoint })
-  t.same(choose(true, {}), { chosen: [0, 1], session: null })
+  t.same(choose(true, { cookie }), { chosen: [1], stuckTo: endpoint })
+  t.same(choose(true, {}), { chosen: [0, 1], stuckTo: null })
   t.same(choose(false, { cookie }).chosen, [0, 1], 'sessions of the upstreams come after their choice')
 })
