@@ -71,7 +71,9 @@ function read(input: Buffer, note: Note): void {
   const decoded = decodeReply(input.subarray(1), question, ID)
   if (decoded === null) return note('ignored')
   const result = readReply(decoded, question)
-  note(`${result.kind} ${decoded.code} ${decoded.truncated}`)
+  const { code, truncated, authoritative, answers, authorities, additionals } = decoded
+  const types = [...answers, ...authorities, ...additionals].map(({ type }) => type)
+  note(`${result.kind} ${code} ${truncated} ${authoritative} ${gist(types.slice(0, 4).join())}`)
   if (result.kind === 'failed') return
   promise(result.ttl >= 0 && result.ttl < 2 ** 32, `a time to live of ${result.ttl}`)
   if (result.kind === 'alias') promise(result.name !== question.name, 'an alias of itself')
