@@ -13,6 +13,7 @@ const EXECUTIONS: Readonly<Record<string, number>> = {
   'http1-response-head': 1000,
   'chunked-body': 20_000,
   paths: 20_000,
+  'dns-replies': 10_000,
 }
 const CONNECTION_EXECUTIONS = 3000
 

@@ -1,5 +1,6 @@
 import type { Target } from './target.ts'
 import { chunkedBodies } from './targets/chunked-body.ts'
+import { dnsReplies } from './targets/dns-replies.ts'
 import { hpackDecoder } from './targets/hpack-decoder.ts'
 import { http1Client } from './targets/http1-client.ts'
 import { http1RequestHead, http1ResponseHead } from './targets/http1-heads.ts'
@@ -21,4 +22,5 @@ export const TARGETS: readonly Target[] = [
   http1Server,
   http1Client,
   paths,
+  dnsReplies,
 ]

@@ -12,7 +12,7 @@ import { SteadyLoad } from '../support/peers/steady-load.ts'
 import { runSidecar, Sidecar, type SidecarOptions, START_PATIENCE, startSidecar } from '../support/sidecar.ts'
 
 // Processes start one after the other, on machines that are busy.
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 /** Answers every request with its own address, now and then slowly. */
 async function startEndpoint(t: Test, host = '127.0.0.1', port = 0): Promise<Server> {
@@ -185,7 +185,7 @@ t.test('a file that changes again and again under load: no request fails, nothin
   const random = new SeededRandom(2024)
   const updates = async () =>
     (await sidecar.metric('pillion_discovery_updates_total'))['source=file,upstream=app'] ?? 0
-  for (let round = 1; round <= 40; round++) {
+  for (let round = 1; round <= 25; round++) {
     const chosen = servers.filter(() => random.next() < 0.5)
     write(chosen.length === 0 ? servers.slice(0, 1) : chosen)
     await new Promise((resolve) => setTimeout(resolve, 130))
@@ -197,7 +197,7 @@ t.test('a file that changes again and again under load: no request fails, nothin
   await load.stop()
   client.close()
   t.strictSame(load.failures, [])
-  t.ok((await updates()) > 10)
+  t.ok((await updates()) > 5)
   t.strictSame(Object.keys(await sidecar.metric('pillion_upstream_requests_total')), [
     `endpoint=127.0.0.1:${portOf(last)},upstream=app`,
   ])

@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net'
 import { type Answer, decode, encode, type Packet, RECURSION_DESIRED } from 'dns-packet'
 
 /** The types of records that are asked for. */
@@ -87,14 +88,42 @@ export function decodeReply(bytes: Buffer, question: Question, id: number): Repl
     if (echoed.type !== question.type || (echoed.class ?? 'IN') !== 'IN') return null
     if (!isSameName(echoed.name, question.name)) return null
   }
+  const { answers = [], authorities = [], additionals = [] } = packet
+  if (![...answers, ...authorities, ...additionals].every(isWhole)) return null
   return {
     code,
     truncated: ((packet.flags ?? 0) & TRUNCATED) !== 0,
     authoritative: ((packet.flags ?? 0) & AUTHORITATIVE) !== 0,
-    answers: packet.answers ?? [],
-    authorities: packet.authorities ?? [],
-    additionals: packet.additionals ?? [],
+    answers,
+    authorities,
+    additionals,
   }
+}
+
+/** Of a message that is cut within a record the decoder makes what it can: an address such as 10.0.0.undefined. */
+function isWhole(answer: Answer): boolean {
+  if (answer.type === 'OPT') return true
+  if (!isNumber(answer.ttl)) return false
+  switch (answer.type) {
+    case 'A':
+      return isIPv4(answer.data)
+    case 'AAAA':
+      return isIPv6(answer.data)
+    case 'CNAME':
+      return typeof answer.data === 'string'
+    case 'SOA':
+      return isNumber(answer.data.minimum)
+    case 'SRV': {
+      const { target, port, priority, weight } = answer.data
+      return typeof target === 'string' && isNumber(port) && isNumber(priority) && isNumber(weight)
+    }
+    default:
+      return true
+  }
+}
+
+function isNumber(value: unknown): boolean {
+  return Number.isInteger(value)
 }
 
 /** Names are the same whatever their case (RFC 4343). */
