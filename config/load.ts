@@ -4,6 +4,7 @@ import { checkProcess, fileErrorText } from './cross-checks.ts'
 import { SourceDocument } from './document.ts'
 import { checkHttp2 } from './http2-checks.ts'
 import { schemaProblems } from './issues.ts'
+import { checkOverload } from './overload-checks.ts'
 import { Part } from './part.ts'
 import { formatPath, sortProblems } from './problems.ts'
 import { resolveConfig } from './resolve/config.ts'
@@ -91,6 +92,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     checkListeners(root, problemAt, warningAt)
     checkUpstreams(root, problemAt)
     checkHttp2(root, problemAt)
+    checkOverload(root, problemAt, warningAt)
   }
 
   if (problems.length > 0 || !checked.success) return { ok: false, problems: sortProblems(problems) }

@@ -31,7 +31,7 @@ const table: readonly Unavailable[] = [
     advice: 'use certificateFile, keyFile and trustBundleFile',
     standsFor: ['certificateFile', 'keyFile', 'trustBundleFile'],
   },
-  ...['jwt', 'rateLimit', 'proxyProtocol'].map((key) => ({ path: `listeners.*.${key}`, advice: leaveOut })),
+  ...['jwt', 'proxyProtocol'].map((key) => ({ path: `listeners.*.${key}`, advice: leaveOut })),
   ...[
     'mirror',
     'fault',
@@ -42,7 +42,6 @@ const table: readonly Unavailable[] = [
     'cors',
     'jwt',
     'authorize',
-    'rateLimit',
     'hedge',
     'sticky',
     'transcode',

@@ -10,6 +10,7 @@ import { createProbe } from './balance/health-check/create-probe.ts'
 import { dialTcp } from './balance/health-check/probe.ts'
 import { OutlierDetector } from './balance/outlier.ts'
 import { Cluster } from './exchange/cluster.ts'
+import { ConcurrencyLimit } from './policy/concurrency-limit.ts'
 import type { Runtime } from './runtime.ts'
 import { type ClientSessionOptions, createClientSession } from './upstream/client-session.ts'
 import { EndpointPool } from './upstream/endpoint-pool.ts'
@@ -19,6 +20,8 @@ import { UpstreamTls } from './upstream/upstream-tls.ts'
 /** An upstream with what keeps it going: active checks, ejection, numbers for each scrape. */
 export interface RunningUpstream {
   readonly cluster: Cluster
+  /** Null: only `limits.requests` counts. */
+  readonly concurrency: ConcurrencyLimit | null
   start(): void
   /** Ends checks, closes pools as their streams end. */
   stop(): void
@@ -93,10 +96,20 @@ export function buildUpstream(
     maxRequests: config.limits.requests,
     retryBudget: config.limits.retryBudget,
   })
+  const concurrency =
+    config.concurrency === null
+      ? null
+      : new ConcurrencyLimit(
+          config.concurrency,
+          `upstream ${config.name}`,
+          telemetry.concurrency('', config.name),
+          random,
+        )
   const checker = buildChecker(config, set, tls, runtime)
   const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits))
   return {
     cluster,
+    concurrency,
     start: () => checker?.start(),
     stop: () => {
       checker?.stop()

@@ -1,6 +1,7 @@
 import type { ConfigDocument } from '../schema.ts'
 import type { HeaderMatch, RouteConfig } from '../types/route.ts'
 import { orNull } from './off.ts'
+import { resolveConcurrency, resolveRateLimits } from './overload.ts'
 
 type RouteDocument = ConfigDocument['listeners'][number]['routes'][number]
 type HeaderDocument = NonNullable<RouteDocument['match']['headers']>[string]
@@ -26,6 +27,8 @@ export function resolveRoute(route: RouteDocument, defaultName: string): RouteCo
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
     upgrades: route.upgrades,
+    rateLimits: resolveRateLimits(route.rateLimit),
+    concurrency: resolveConcurrency(route.concurrency),
   }
 }
 

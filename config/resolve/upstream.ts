@@ -3,6 +3,7 @@ import type { ConfigDocument } from '../schema.ts'
 import type { HealthConfig, HealthProbe, UpstreamConfig } from '../types/upstream.ts'
 import { resolveHttp2 } from './http2.ts'
 import { orNull } from './off.ts'
+import { resolveConcurrency } from './overload.ts'
 
 type UpstreamDocument = ConfigDocument['upstreams'][string]
 type HealthDocument = NonNullable<UpstreamDocument['health']>
@@ -27,6 +28,7 @@ export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDi
     health: upstream.health ? resolveHealth(upstream.health) : null,
     outlier: upstream.outlier ?? null,
     limits: upstream.limits,
+    concurrency: resolveConcurrency(upstream.concurrency),
     timeouts: { connect: timeouts.connect, idle: timeouts.idle ?? null },
     http1: { ...http1, requests: orNull(http1.requests) },
     http2: { ...upstream.http2, ...resolveHttp2(upstream.http2, 0) },

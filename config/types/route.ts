@@ -1,3 +1,5 @@
+import type { ConcurrencyConfig, RateLimitConfig } from './overload.ts'
+
 export interface RouteConfig {
   /** As given, otherwise `listener/index`, such as `outbound/0`. Unique. */
   readonly name: string
@@ -9,6 +11,10 @@ export interface RouteConfig {
   readonly retry: RetryConfig | null
   /** Lower-case upgrade tokens, and `connect` for the method CONNECT. */
   readonly upgrades: readonly string[]
+  /** Besides those of the listener; empty: none. */
+  readonly rateLimits: readonly RateLimitConfig[]
+  /** `null`: no limit of its own. */
+  readonly concurrency: ConcurrencyConfig | null
 }
 
 export interface WeightedUpstream {

@@ -1,5 +1,6 @@
 import type { Address } from './address.ts'
 import type { Http1Config, Http2Config } from './http.ts'
+import type { ConcurrencyConfig } from './overload.ts'
 
 export type UpstreamProtocol = 'http1' | 'h2' | 'auto'
 
@@ -15,6 +16,8 @@ export interface UpstreamConfig {
   /** `null`: no ejection by results. */
   readonly outlier: OutlierConfig | null
   readonly limits: UpstreamLimits
+  /** `null`: only `limits.requests` counts. */
+  readonly concurrency: ConcurrencyConfig | null
   readonly timeouts: UpstreamTimeouts
   readonly http1: UpstreamHttp1
   readonly http2: Http2Config

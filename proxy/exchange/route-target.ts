@@ -1,4 +1,6 @@
 import { type Random, systemRandom } from '../base/random.ts'
+import type { ConcurrencyLimit } from '../policy/concurrency-limit.ts'
+import type { RateLimit } from '../policy/rate-limit.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
 import type { TunnelPolicy } from '../policy/tunnels.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
@@ -10,6 +12,8 @@ export interface Destination {
   /** Its weight and those of the ones before it, summed. */
   readonly upTo: number
   readonly stats: RequestStats
+  /** The limits on concurrency of the route and of the upstream; null when there are none. */
+  readonly concurrency: readonly ConcurrencyLimit[] | null
 }
 
 /** Where a route sends its requests, and how. */
@@ -21,6 +25,8 @@ export class RouteTarget {
   readonly retry: RetryPolicy | null
   /** The tunnels it opens, by `Head.tunnel`. */
   readonly tunnels: TunnelPolicy
+  /** Those of the listener, then its own; null when there are none. */
+  readonly rateLimits: readonly RateLimit[] | null
   readonly #total: number
   readonly #random: Random
 
@@ -31,12 +37,14 @@ export class RouteTarget {
     retry: RetryPolicy | null,
     tunnels: TunnelPolicy,
     random: Random = systemRandom,
+    rateLimits: readonly RateLimit[] | null = null,
   ) {
     this.name = name
     this.destinations = destinations
     this.timeout = timeout
     this.retry = retry
     this.tunnels = tunnels
+    this.rateLimits = rateLimits
     this.#total = destinations[destinations.length - 1].upTo
     this.#random = random
   }

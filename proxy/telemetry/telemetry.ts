@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { prefersOpenMetrics } from './accept.ts'
 import { CertificateStats } from './certificate-expiry.ts'
 import { collectors } from './collectors.ts'
+import { ConcurrencyStats } from './concurrency-stats.ts'
 import { ConfigStats } from './config-stats.ts'
 import { EndpointStats } from './endpoint-stats.ts'
 import { EventLoopLag } from './event-loop-lag.ts'
@@ -9,6 +10,7 @@ import { Exposition } from './exposition.ts'
 import { ListenerStats } from './listener-stats.ts'
 import { METRICS, type MetricName } from './metric-table.ts'
 import { addProcessMetrics } from './process-metrics.ts'
+import { RateLimitStats } from './rate-limit-stats.ts'
 import { type Direction, RequestStats } from './request-stats.ts'
 import { UpstreamStats } from './upstream-stats.ts'
 
@@ -40,6 +42,8 @@ export class Telemetry {
   readonly upstreamStats = new Map<string, UpstreamStats>()
   readonly endpointStats = new Map<string, EndpointStats>()
   readonly listenerStats = new Map<string, ListenerStats>()
+  readonly rateLimitStats = new Map<string, RateLimitStats>()
+  readonly concurrencyStats = new Map<string, ConcurrencyStats>()
   readonly #refreshers = new Set<() => void>()
   readonly #text = new Exposition(false)
   readonly #openMetrics = new Exposition(true)
@@ -90,6 +94,20 @@ export class Telemetry {
     const made = new ListenerStats(name, direction)
     this.listenerStats.set(name, made)
     return made
+  }
+
+  /** Made at the first call; `route` is "" for a limit of the listener. */
+  rateLimit(listener: string, route: string, limit: string): RateLimitStats {
+    return obtain(
+      this.rateLimitStats,
+      `${listener}\n${route}\n${limit}`,
+      () => new RateLimitStats(listener, route, limit),
+    )
+  }
+
+  /** Made at the first call; one of the two is "": the limit is a route's or an upstream's. */
+  concurrency(route: string, upstream: string): ConcurrencyStats {
+    return obtain(this.concurrencyStats, `${route}\n${upstream}`, () => new ConcurrencyStats(route, upstream))
   }
 
   /** Reports it no longer; what is still recorded in the object is lost. So with the other `remove` methods. */

@@ -130,7 +130,7 @@ export class ProxyBench {
     const requests = new RequestStats('inbound', 'route', 'app')
     const target = new RouteTarget(
       'route',
-      [{ cluster: this.cluster, upTo: 1, stats: requests }],
+      [{ cluster: this.cluster, upTo: 1, stats: requests, concurrency: null }],
       this.#options.timeout ?? null,
       null,
       { allowed: new Set(), idleMs: 0 },

@@ -17,6 +17,8 @@ import type { Reason } from '../../../proxy/message/reason.ts'
 import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../../proxy/message/stream.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
+import type { ConcurrencyLimit } from '../../../proxy/policy/concurrency-limit.ts'
+import type { RateLimit } from '../../../proxy/policy/rate-limit.ts'
 import { RetryPolicy } from '../../../proxy/policy/retry.ts'
 import { RouteTable } from '../../../proxy/route/route-table.ts'
 import type { AccessRecord } from '../../../proxy/telemetry/access-log.ts'
@@ -168,6 +170,8 @@ export interface BenchOptions {
   /** Values of `Head.tunnel` that the route opens; none by default. */
   readonly tunnels?: readonly string[]
   readonly tunnelIdleMs?: number
+  readonly rateLimits?: readonly RateLimit[]
+  readonly concurrency?: readonly ConcurrencyLimit[]
   /** A real pool for every endpoint, in place of `pools`. */
   readonly pool?: EndpointPool
 }
@@ -219,10 +223,12 @@ export class ExchangeBench {
     const { retry } = options
     const target = new RouteTarget(
       'route',
-      [{ cluster: this.cluster, upTo: 1, stats: this.stats }],
+      [{ cluster: this.cluster, upTo: 1, stats: this.stats, concurrency: options.concurrency ?? null }],
       options.timeout ?? null,
       retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
       { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
+      undefined,
+      options.rateLimits ?? null,
     )
     this.context = new CallerContext(
       {

@@ -6,7 +6,7 @@ import { ExchangeBench } from './exchange-bench.ts'
 
 t.test('destinations are drawn by their weights', async (t) => {
   const bench = new ExchangeBench()
-  const destination = { cluster: bench.cluster, stats: bench.stats }
+  const destination = { cluster: bench.cluster, stats: bench.stats, concurrency: null }
   const target = new RouteTarget(
     'split',
     [
