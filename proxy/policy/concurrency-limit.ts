@@ -17,7 +17,7 @@ const START_GROWTH = 2
 /** Weight of a window in what the baseline falls by. */
 const SMOOTHING = 0.2
 /** The share of the limit that a probe leaves: under 1 / TOLERANCE, so that what was measured too long gets shorter. */
-const PROBE_SHARE = 0.5
+const PROBE_SHARE = 0.4
 const PROBE_SAMPLES = 50
 /** Longest that a probe waits for earlier requests to be over, in milliseconds, and in baselines. */
 const DRAIN_MS = 1000
@@ -25,10 +25,10 @@ const DRAIN_BASELINES = 10
 /** Time between two probes: doubled from the first to the second by each that changes nothing. */
 const FIRST_PROBE_MS = 1000
 const LONGEST_PROBE_MS = 32_000
+/** A limit that has become so many times larger or smaller since the last probe is probed soon. */
+const UNTRIED = 1.5
 /** What a probe has to find for the next one to be soon. */
 const SURPRISE = 0.2
-/** Windows in a row that ask for much less, after which the baseline is doubted. */
-const DOUBT = 3
 
 // Phases.
 /** The limit follows the latency. */
@@ -75,7 +75,9 @@ export class ConcurrencyLimit {
   #probeAt = 0
   #probeEvery = FIRST_PROBE_MS
   #probeSince = 0
-  #doubts = 0
+  /** When the last probe was over, and the limit then. */
+  #probedAt = 0
+  #probedLimit = 0
 
   constructor(config: ConcurrencyConfig, place: string, stats: ConcurrencyStats, random: Random) {
     this.place = place
@@ -138,10 +140,9 @@ export class ConcurrencyLimit {
     if (gradient < 1) this.#starting = false
     if (this.#starting && reached) this.#set(this.#limit * START_GROWTH)
     else if (target < this.#limit || grows) this.#set(this.#limit + STEP * (target - this.#limit))
-    this.#doubts = reached && gradient < 0.8 ? this.#doubts + 1 : 0
     this.#peak = this.#inFlight
     this.#windowEnd = now + WINDOW_MS
-    if ((reached && gradient < 1 && now >= this.#probeAt) || this.#doubts >= DOUBT) this.#probe(now)
+    if (reached && gradient < 1 && this.#probeIsDue(now)) this.#probe(now)
   }
 
   #begin(median: number, now: number): void {
@@ -157,7 +158,15 @@ export class ConcurrencyLimit {
     this.stats.baselineMs = this.#baseline
   }
 
+  #probeIsDue(now: number): boolean {
+    if (now >= this.#probeAt) return true
+    if (now < this.#probedAt + FIRST_PROBE_MS) return false
+    return this.#limit > UNTRIED * this.#probedLimit || this.#probedLimit > UNTRIED * this.#limit
+  }
+
   #schedule(now: number): void {
+    this.#probedAt = now
+    this.#probedLimit = this.#limit
     // Sidecars of one service must not probe together.
     this.#probeAt = now + this.#probeEvery * (0.85 + 0.3 * this.#random.next())
   }
@@ -167,7 +176,6 @@ export class ConcurrencyLimit {
   #probe(now: number): void {
     this.#phase = DRAINING
     this.#probeSince = now
-    this.#doubts = 0
     this.#allowed = Math.max(this.#min, Math.floor(this.#limit * PROBE_SHARE))
     this.#drained(now)
   }

@@ -51,7 +51,7 @@ export class RateLimit {
   /** Milliseconds until a request may pass; 0: now. */
   wait(bucket: Bucket, now: number): number {
     const ahead = bucket.fullAt - now
-    return ahead <= this.#tolerance ? 0 : ahead - this.#tolerance
+    return ahead <= this.#tolerance ? 0 : ahead - this.#tolerance + ROUNDING_MS
   }
 
   /** A request passes. */

@@ -5,8 +5,10 @@ import type { ConcurrencyLimit } from '../../../proxy/policy/concurrency-limit.t
 export interface Load {
   /** Requests it works on at a time; further ones wait in its queue, first come, first served. */
   capacity: number
-  /** Mean time that it works on one; the times are distributed exponentially, from half of it on. */
+  /** Mean time that it works on one. */
   service: number
+  /** Share of the requests that take fifteen times as long as the others, 0 to 1; by default none. */
+  long?: number
   /** Mean requests per second, which come at random (Poisson). */
   rate: number
   /** A response that took longer is of no use to its caller. */
@@ -94,27 +96,35 @@ export class QueueServer {
       limit.enter()
     }
     this.#queue.push(this.now)
-    this.#work()
+    this.#serve()
   }
 
   #depart(from: number): void {
     this.#working -= 1
     this.#latencies.push(this.now - from)
     this.#limit?.leave(from, this.now, true)
-    this.#work()
+    this.#serve()
   }
 
-  #work(): void {
-    const { capacity, service } = this.load
+  #serve(): void {
+    const { capacity } = this.load
     while (this.#working < capacity && this.#queueHead < this.#queue.length) {
       const from = this.#queue[this.#queueHead++] as number
       this.#working += 1
-      this.#schedule(this.now + service / 2 + this.#exponential(service / 2), DEPARTURE, from)
+      this.#schedule(this.now + this.#duration(), DEPARTURE, from)
     }
     if (this.#queueHead > 10_000) {
       this.#queue.splice(0, this.#queueHead)
       this.#queueHead = 0
     }
+  }
+
+  /** Half of the time is the same for all, half of it distributed exponentially. */
+  #duration(): number {
+    const { service, long = 0 } = this.load
+    const short = service / (1 + 14 * long)
+    const mean = this.#random.next() < long ? 15 * short : short
+    return mean / 2 + this.#exponential(mean / 2)
   }
 
   #exponential(mean: number): number {
