@@ -6,6 +6,8 @@ import { LatencyWindow } from './latency-window.ts'
 /** The limit is adjusted at most so often (Envoy's default: 100 ms), and by at least so many latencies. */
 const WINDOW_MS = 100
 const WINDOW_SAMPLES = 20
+/** Shorter latencies count as so many milliseconds: what they differ in is the turns of our own event loop. */
+const LEAST_MS = 2
 /** How much longer than the baseline a response may take before the limit falls. */
 const TOLERANCE = 1.5
 /** The limit falls to no less than this share of itself in one window. */
@@ -119,10 +121,10 @@ export class ConcurrencyLimit {
     if (this.#phase === DRAINING) this.#drained(now)
     else if (!sampled) return
     else if (this.#phase === FOLLOWING) {
-      this.#window.add(now - from)
+      this.#window.add(Math.max(LEAST_MS, now - from))
       if (now >= this.#windowEnd && this.#window.count >= WINDOW_SAMPLES) this.#adjust(now)
     } else if (from >= this.#probeSince) {
-      this.#window.add(now - from)
+      this.#window.add(Math.max(LEAST_MS, now - from))
       if (this.#window.count >= PROBE_SAMPLES) this.#probed(now)
     }
   }
@@ -132,6 +134,7 @@ export class ConcurrencyLimit {
     if (this.#baseline === 0) this.#begin(median, now)
     this.#smoothed += SMOOTHING * (median - this.#smoothed)
     if (this.#smoothed < this.#baseline) this.#baseline = this.#smoothed
+    this.stats.baselineMs = this.#baseline
     const gradient = Math.min(1, Math.max(LEAST_GRADIENT, (TOLERANCE * this.#baseline) / median))
     const target = this.#limit * gradient + Math.sqrt(this.#limit)
     const reached = this.#peak >= this.#allowed
@@ -155,7 +158,6 @@ export class ConcurrencyLimit {
     this.#limit = Math.min(this.#max, Math.max(this.#min, limit))
     this.#allowed = Math.floor(this.#limit)
     this.stats.limit = this.#allowed
-    this.stats.baselineMs = this.#baseline
   }
 
   #probeIsDue(now: number): boolean {
@@ -194,6 +196,7 @@ export class ConcurrencyLimit {
     this.#probeEvery = surprise ? FIRST_PROBE_MS : Math.min(LONGEST_PROBE_MS, 2 * this.#probeEvery)
     this.#baseline = surprise ? median : (this.#baseline + median) / 2
     this.#smoothed = this.#baseline
+    this.stats.baselineMs = this.#baseline
     this.#phase = FOLLOWING
     this.#peak = this.#inFlight
     this.#windowEnd = now + WINDOW_MS

@@ -44,6 +44,8 @@ export class FakeStream implements MessageStream {
   source: MessageSource | null = null
   readonly heads: Head[] = []
   readonly requestIds: number[] = []
+  /** The fields added to the last head; null for none. */
+  added: Record<string, string> | null = null
   body = ''
   fields: Fields | null = null
   ended = false
@@ -58,6 +60,9 @@ export class FakeStream implements MessageStream {
     this.#check()
     this.heads.push(head)
     this.requestIds.push(added === null ? 0 : added.requestId)
+    const fields = added?.fields ?? null
+    this.added =
+      fields && Object.fromEntries(fields.names.map((name, i) => [name, fields.values[i] as string]))
     this.ended = end
   }
 
