@@ -68,7 +68,7 @@ export const listenerSchema = kind.mapping({
       'Who may do what. Once there is a rule, a request that no rule allows is refused; a deny rule wins.',
     ),
   rateLimit: rateLimitSchema.describe(
-    'How many requests may pass; more get 429 or RESOURCE_EXHAUSTED. One limit or a list, all of which have to let a request pass, together with those of its route. See [overload](overload.md).',
+    'How many requests may pass; more get 429 or RESOURCE_EXHAUSTED. One limit or a list, all of which have to let a request pass, together with those of its route. See docs/overload.md.',
   ),
   routes: kind
     .list(routeSchema, 'a list of at least one route, each with an upstream')

@@ -86,7 +86,7 @@ export const upstreamSchema = kind.mapping({
       'What the upstream is spared, where a request beyond is answered 503 or UNAVAILABLE, and the size of its responses.',
     ),
   concurrency: concurrencySchema.describe(
-    'How many requests may wait for a response at once: a limit that follows the latency of the endpoints; more get 503 or UNAVAILABLE. Without it only `limits.requests` counts. See [overload](overload.md).',
+    'How many requests may wait for a response at once: a limit that follows the latency of the endpoints; more get 503 or UNAVAILABLE. Without it only `limits.requests` counts. See docs/overload.md.',
   ),
   timeouts: kind
     .mapping({

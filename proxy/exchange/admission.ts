@@ -28,6 +28,7 @@ export function admit(exchange: Exchange, destination: Destination): boolean {
   }
   for (let i = 0; i < limits.length; i++) limits[i].enter()
   exchange.places = limits
+  exchange.awaitedFrom = exchange.startedAt
   return true
 }
 

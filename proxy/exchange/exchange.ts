@@ -116,7 +116,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.timer = null
     this.retrying = false
     this.places = null
-    this.awaitedFrom = this.startedAt
+    this.awaitedFrom = 0
     this.tunnel = null
   }
 

@@ -115,9 +115,10 @@ export class Telemetry {
     this.requestStats.delete(`${direction}\n${route}\n${upstream}`)
   }
 
-  /** Removes the upstream with its endpoints. */
+  /** Removes the upstream with its endpoints and its limit on concurrency. */
   removeUpstream(name: string): void {
     this.upstreamStats.delete(name)
+    this.concurrencyStats.delete(`\n${name}`)
     for (const [key, endpoint] of this.endpointStats) {
       if (endpoint.upstream === name) this.endpointStats.delete(key)
     }
@@ -127,8 +128,20 @@ export class Telemetry {
     this.endpointStats.delete(endpointKey(upstream, address))
   }
 
+  /** Removes the listener with its rate limits and those of its routes. */
   removeListener(name: string): void {
     this.listenerStats.delete(name)
+    for (const [key, { labels }] of this.rateLimitStats) {
+      if (labels.listener === name) this.rateLimitStats.delete(key)
+    }
+  }
+
+  /** Removes the limits of a route. */
+  removeRoute(route: string): void {
+    this.concurrencyStats.delete(`${route}\n`)
+    for (const [key, { labels }] of this.rateLimitStats) {
+      if (labels.route === route) this.rateLimitStats.delete(key)
+    }
   }
 
   /** Has `refresh` called before each scrape, to copy in what is counted elsewhere. Returns what ends it. */
