@@ -1,6 +1,7 @@
 import { listenerHttp1Schema } from './http1-schema.ts'
 import { listenerHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
+import { rateLimitSchema } from './overload-schema.ts'
 import { requestKeys } from './request-schema.ts'
 import { routeSchema } from './route-schema.ts'
 import { isPathPattern, pathMeant } from './values.ts'
@@ -66,6 +67,9 @@ export const listenerSchema = kind.mapping({
     .describe(
       'Who may do what. Once there is a rule, a request that no rule allows is refused; a deny rule wins.',
     ),
+  rateLimit: rateLimitSchema.describe(
+    'How many requests may pass; more get 429 or RESOURCE_EXHAUSTED. One limit or a list, all of which have to let a request pass, together with those of its route. See docs/overload.md.',
+  ),
   routes: kind
     .list(routeSchema, 'a list of at least one route, each with an upstream')
     .describe('Where requests go. The first route that matches is taken.'),

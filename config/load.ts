@@ -5,6 +5,7 @@ import { checkDiscovery } from './discovery-checks.ts'
 import { SourceDocument } from './document.ts'
 import { checkHttp2 } from './http2-checks.ts'
 import { schemaProblems } from './issues.ts'
+import { checkOverload } from './overload-checks.ts'
 import { Part } from './part.ts'
 import { formatPath, sortProblems } from './problems.ts'
 import { resolveConfig } from './resolve/config.ts'
@@ -64,6 +65,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     checkDiscovery(root, baseDir, problemAt, warningAt)
     checkHttp2(root, problemAt)
     checkBalance(root, baseDir, problemAt, warningAt)
+    checkOverload(root, problemAt, warningAt)
   }
 
   if (problems.length > 0 || !checked.success) return { ok: false, problems: sortProblems(problems) }

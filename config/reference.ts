@@ -62,12 +62,18 @@ function addRows(prefix: string, schema: JsonSchema, rows: Row[], later: [string
       const items = form.items?.anyOf?.find(isMapping) ?? form.items
       const values = form.additionalProperties || undefined
       if (isMapping(form)) addRows(`${path}.`, form, rows, later)
-      else if (items && isMapping(items)) later.push([`${path}[]`, items])
+      else if (items && isMapping(items) && !isShown(items, property)) later.push([`${path}[]`, items])
       else if (values && isMapping(values)) later.push([`${path}.<name>`, values])
       else if (values?.anyOf?.some(isMapping))
         addRows(`${path}.<name>.`, values.anyOf.find(isMapping)!, rows, later)
     }
   }
+}
+
+/** Whether a list's items look like the mapping that may stand in place of the list: they are listed once. */
+function isShown(items: JsonSchema, property: JsonSchema): boolean {
+  const keys = JSON.stringify(items.properties)
+  return property.anyOf?.some((form) => JSON.stringify(form.properties) === keys) === true
 }
 
 function isMapping(schema: JsonSchema): boolean {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { stickySchema } from './balance-schema.ts'
 import { labelsSchema } from './endpoint-schema.ts'
 import * as kind from './kinds.ts'
+import { concurrencySchema, rateLimitSchema } from './overload-schema.ts'
 import { suggest } from './suggest.ts'
 import { isPath, parseAuthority, parseGrpc, pathMeant } from './values.ts'
 
@@ -173,4 +174,10 @@ export const routeSchema = kind.mapping({
   retry: retrySchema
     .optional()
     .describe('Further attempts for a failed request. Without it only those that are always safe.'),
+  rateLimit: rateLimitSchema.describe(
+    'How many requests may pass here, besides the `rateLimit` of the listener; one limit or a list.',
+  ),
+  concurrency: concurrencySchema.describe(
+    'How many requests of this route may wait for a response at once: a limit that follows their latency; more get 503 or UNAVAILABLE. Without it only the limits of the upstream count.',
+  ),
 })

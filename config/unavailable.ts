@@ -28,7 +28,7 @@ const table: readonly Unavailable[] = [
     advice: 'use certificateFile, keyFile and trustBundleFile',
     standsFor: ['certificateFile', 'keyFile', 'trustBundleFile'],
   },
-  ...['jwt', 'rateLimit', 'proxyProtocol'].map((key) => ({ path: `listeners.*.${key}`, advice: leaveOut })),
+  ...['jwt', 'proxyProtocol'].map((key) => ({ path: `listeners.*.${key}`, advice: leaveOut })),
   ...[
     'mirror',
     'fault',
@@ -39,7 +39,6 @@ const table: readonly Unavailable[] = [
     'cors',
     'jwt',
     'authorize',
-    'rateLimit',
     'hedge',
     'transcode',
   ].map((key) => ({ path: `listeners.*.routes.*.${key}`, advice: leaveOut })),

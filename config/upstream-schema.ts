@@ -8,6 +8,7 @@ import { upstreamHttp1Schema } from './http1-schema.ts'
 import { upstreamHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { outlierSchema } from './outlier-schema.ts'
+import { concurrencySchema } from './overload-schema.ts'
 import { isHostName } from './values.ts'
 
 const durationText = 'a duration above zero of at most 24d, such as 500ms, 2s or 5m'
@@ -127,6 +128,9 @@ export const upstreamSchema = kind.mapping({
     .describe(
       'What the upstream is spared, where a request beyond is answered 503 or UNAVAILABLE, and the size of its responses.',
     ),
+  concurrency: concurrencySchema.describe(
+    'How many requests may wait for a response at once: a limit that follows the latency of the endpoints; more get 503 or UNAVAILABLE. Without it only `limits.requests` counts. See docs/overload.md.',
+  ),
   timeouts: kind
     .mapping({
       connect: kind

@@ -1,6 +1,7 @@
 import type { Identity } from '../certs/store.ts'
 import type { Config } from '../config/types/config.ts'
 import type { ListenerConfig } from '../config/types/listener.ts'
+import type { RateLimitConfig } from '../config/types/overload.ts'
 import type { RouteConfig } from '../config/types/route.ts'
 import type { Caller } from './downstream/caller.ts'
 import { Listener } from './downstream/listener.ts'
@@ -9,6 +10,8 @@ import { type Destination, RouteTarget } from './exchange/route-target.ts'
 import { ServedHosts } from './exchange/served-hosts.ts'
 import { TUNNEL_CONNECT } from './message/head.ts'
 import { Authorization } from './policy/authorize.ts'
+import { ConcurrencyLimit } from './policy/concurrency-limit.ts'
+import { RateLimit } from './policy/rate-limit.ts'
 import { RetryPolicy } from './policy/retry.ts'
 import { RouteTable } from './route/route-table.ts'
 import type { Runtime } from './runtime.ts'
@@ -57,6 +60,7 @@ function buildListener(
     }
     limitedLog.warn(`${config.name} ${reason}`, fields, `refused ${remote} at ${config.name}: ${detail}`)
   }
+  const rateLimits = buildRateLimits(config.rateLimits, config, null, runtime)
   const context: ListenerContext = {
     clock,
     timers,
@@ -65,7 +69,7 @@ function buildListener(
     routes: new RouteTable(
       config.routes.map((route) => ({
         match: route.match,
-        target: buildTarget(route, config, upstreams, runtime),
+        target: buildTarget(route, config, rateLimits, upstreams, runtime),
       })),
     ),
     authorization: new Authorization(config.authorize),
@@ -126,19 +130,60 @@ function buildListener(
 function buildTarget(
   route: RouteConfig,
   listener: ListenerConfig,
+  listenerLimits: readonly RateLimit[],
   upstreams: ReadonlyMap<string, RunningUpstream>,
-  { telemetry, random }: Runtime,
+  runtime: Runtime,
 ): RouteTarget {
+  const { telemetry, random } = runtime
+  const own =
+    route.concurrency === null
+      ? []
+      : [
+          new ConcurrencyLimit(
+            route.concurrency,
+            `route ${route.name}`,
+            telemetry.concurrency(route.name, ''),
+            random,
+          ),
+        ]
   let upTo = 0
   const destinations: Destination[] = route.upstreams.map(({ upstream, weight }) => {
     upTo += weight
-    const { cluster, affinities } = upstreams.get(upstream) as RunningUpstream
-    const affinity = affinities.of(route)
-    return { cluster, upTo, affinity, stats: telemetry.requests(listener.direction, route.name, upstream) }
+    const { cluster, affinities, concurrency } = upstreams.get(upstream) as RunningUpstream
+    const limits = concurrency === null ? own : [...own, concurrency]
+    return {
+      cluster,
+      upTo,
+      stats: telemetry.requests(listener.direction, route.name, upstream),
+      affinity: affinities.of(route),
+      concurrency: limits.length === 0 ? null : limits,
+    }
   })
   const retry = route.retry === null ? null : new RetryPolicy(route.retry)
   const allowed = route.upgrades.map((name) => (name === 'connect' ? TUNNEL_CONNECT : name))
   const tunnels = { allowed: new Set(allowed), idleMs: listener.timeouts.tunnel }
-  const sticky = route.sticky !== null
-  return new RouteTarget(route.name, destinations, route.timeout, retry, tunnels, random, sticky)
+  const rateLimits = [...listenerLimits, ...buildRateLimits(route.rateLimits, listener, route, runtime)]
+  return new RouteTarget({
+    name: route.name,
+    destinations,
+    tunnels,
+    timeout: route.timeout,
+    retry,
+    rateLimits: rateLimits.length === 0 ? null : rateLimits,
+    sticky: route.sticky !== null,
+    random,
+  })
+}
+
+/** Those of a route, or of the listener as a whole when `route` is null. */
+function buildRateLimits(
+  limits: readonly RateLimitConfig[],
+  listener: ListenerConfig,
+  route: RouteConfig | null,
+  { telemetry }: Runtime,
+): RateLimit[] {
+  const place = route === null ? `listener ${listener.name}` : `route ${route.name}`
+  return limits.map(
+    (limit) => new RateLimit(limit, place, telemetry.rateLimit(listener.name, route?.name ?? '', limit.name)),
+  )
 }

@@ -21,6 +21,7 @@ import { Cluster } from './exchange/cluster.ts'
 import { Members } from './exchange/members.ts'
 import { memberFactory } from './member-factory.ts'
 import type { Reason } from './message/reason.ts'
+import { ConcurrencyLimit } from './policy/concurrency-limit.ts'
 import type { Runtime } from './runtime.ts'
 import type { EndpointPool } from './upstream/endpoint-pool.ts'
 import { UpstreamLimits } from './upstream/upstream-limits.ts'
@@ -34,6 +35,8 @@ export interface RunningUpstream {
   readonly cluster: Cluster
   /** For routes that go to it. */
   readonly affinities: Affinities
+  /** Null: only `limits.requests` counts. */
+  readonly concurrency: ConcurrencyLimit | null
   /** Finds the endpoints; null: the configuration lists them. */
   readonly discovery: Discovery | null
   /** Pools of endpoints that are gone, with streams under way. */
@@ -128,6 +131,7 @@ export function buildUpstream(
   return {
     cluster,
     affinities: new Affinities(config, cluster, createFor),
+    concurrency: concurrencyLimit(config, runtime),
     discovery,
     draining: members.draining,
     start: () => {
@@ -158,6 +162,14 @@ function balanceOptions({ balance, slowStart }: UpstreamConfig): BalanceOptions 
   const penalty = balance.failurePenalty ?? 0
   const sizes = { minSize: balance.minRingSize, maxSize: balance.maxRingSize }
   return { policy, choices, bias, decay, penalty, boundedLoad, ...sizes, slowStart }
+}
+
+function concurrencyLimit(
+  { concurrency, name }: UpstreamConfig,
+  { telemetry, random }: Runtime,
+): ConcurrencyLimit | null {
+  if (concurrency === null) return null
+  return new ConcurrencyLimit(concurrency, `upstream ${name}`, telemetry.concurrency('', name), random)
 }
 
 function upstreamTls(config: UpstreamConfig, identity: Identity | null): UpstreamTls | null {

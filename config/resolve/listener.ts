@@ -3,6 +3,7 @@ import type { AuthorizeRule, ListenerConfig } from '../types/listener.ts'
 import { isLoopback } from '../values.ts'
 import { resolveHttp2 } from './http2.ts'
 import { isOff, orNull } from './off.ts'
+import { resolveRateLimits } from './overload.ts'
 import { resolveRoute } from './route.ts'
 
 type ListenerDocument = ConfigDocument['listeners'][number]
@@ -23,6 +24,7 @@ export function resolveListener(listener: ListenerDocument, baseDir: string): Li
     forwarded: listener.forwarded,
     via: isOff(listener.via) ? null : listener.via,
     authorize: listener.authorize.map(resolveRule),
+    rateLimits: resolveRateLimits(listener.rateLimit),
     routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`, baseDir)),
     timeouts: { ...timeouts, stream: orNull(timeouts.stream), tunnel: orNull(timeouts.tunnel) },
     limits: {

@@ -2,6 +2,7 @@ import type { ConfigDocument } from '../schema.ts'
 import type { HeaderMatch, RouteConfig } from '../types/route.ts'
 import { resolveSticky } from './balance.ts'
 import { orNull } from './off.ts'
+import { resolveConcurrency, resolveRateLimits } from './overload.ts'
 
 type RouteDocument = ConfigDocument['listeners'][number]['routes'][number]
 type HeaderDocument = NonNullable<RouteDocument['match']['headers']>[string]
@@ -30,6 +31,8 @@ export function resolveRoute(route: RouteDocument, defaultName: string, baseDir:
     subsetFallback: route.subsetFallback,
     sticky: route.sticky ? resolveSticky(route.sticky, baseDir) : null,
     upgrades: route.upgrades,
+    rateLimits: resolveRateLimits(route.rateLimit),
+    concurrency: resolveConcurrency(route.concurrency),
   }
 }
 

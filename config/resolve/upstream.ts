@@ -7,6 +7,7 @@ import { resolveDiscovery } from './discovery.ts'
 import { resolveEndpoint } from './endpoint.ts'
 import { resolveHttp2 } from './http2.ts'
 import { orNull } from './off.ts'
+import { resolveConcurrency } from './overload.ts'
 
 type UpstreamDocument = ConfigDocument['upstreams'][string]
 type HealthDocument = NonNullable<UpstreamDocument['health']>
@@ -37,6 +38,7 @@ export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDi
       pendingTimeout: orNull(upstream.limits.pendingTimeout),
       requestsPerEndpoint: upstream.limits.requestsPerEndpoint ?? null,
     },
+    concurrency: resolveConcurrency(upstream.concurrency),
     timeouts: { connect: timeouts.connect, idle: timeouts.idle ?? null },
     http1: { ...http1, requests: orNull(http1.requests) },
     http2: { ...upstream.http2, ...resolveHttp2(upstream.http2, 0) },

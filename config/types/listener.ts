@@ -1,5 +1,6 @@
 import type { Address } from './address.ts'
 import type { Http1Config, Http2Config } from './http.ts'
+import type { RateLimitConfig } from './overload.ts'
 import type { RouteConfig } from './route.ts'
 
 export type ListenerTls = 'mutual' | 'permissive' | 'server' | 'none'
@@ -20,6 +21,8 @@ export interface ListenerConfig {
   readonly via: string | null
   /** Empty: every caller may pass. Otherwise deny wins, and what no rule allows is denied. */
   readonly authorize: readonly AuthorizeRule[]
+  /** All have to let a request pass, and those of its route; empty: none. */
+  readonly rateLimits: readonly RateLimitConfig[]
   /** At least one; the first that matches wins. */
   readonly routes: readonly RouteConfig[]
   readonly timeouts: ListenerTimeouts

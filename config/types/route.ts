@@ -1,3 +1,4 @@
+import type { ConcurrencyConfig, RateLimitConfig } from './overload.ts'
 import type { StickyConfig } from './upstream.ts'
 
 export interface RouteConfig {
@@ -17,6 +18,10 @@ export interface RouteConfig {
   readonly sticky: StickyConfig | null
   /** Lower-case upgrade tokens, and `connect` for the method CONNECT. */
   readonly upgrades: readonly string[]
+  /** Besides those of the listener; empty: none. */
+  readonly rateLimits: readonly RateLimitConfig[]
+  /** `null`: no limit of its own. */
+  readonly concurrency: ConcurrencyConfig | null
 }
 
 export interface WeightedUpstream {

@@ -1,6 +1,7 @@
 import type { Address } from './address.ts'
 import type { DiscoveryConfig } from './discovery.ts'
 import type { Http1Config, Http2Config } from './http.ts'
+import type { ConcurrencyConfig } from './overload.ts'
 
 export type UpstreamProtocol = 'http1' | 'h2' | 'auto'
 
@@ -24,6 +25,8 @@ export interface UpstreamConfig {
   /** `null`: endpoints are not shut one by one. */
   readonly breaker: BreakerConfig | null
   readonly limits: UpstreamLimits
+  /** `null`: only `limits.requests` counts. */
+  readonly concurrency: ConcurrencyConfig | null
   readonly timeouts: UpstreamTimeouts
   readonly http1: UpstreamHttp1
   readonly http2: Http2Config

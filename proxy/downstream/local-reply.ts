@@ -6,13 +6,20 @@ import type { MessageSink } from '../message/stream.ts'
 /** Names the reason of a reply that this sidecar made itself. */
 export const REASON_FIELD = 'x-pillion-reason'
 
+const NO_EXTRA: Record<string, string> = Object.freeze({})
+
 /**
  * Answers a request with what went wrong: gRPC callers get a trailers-only response with a status (gRPC over HTTP/2,
- * "Responses"), others an HTTP status and a sentence.
+ * "Responses"), others an HTTP status and a sentence. `extra` are further fields, names in lower case.
  */
-export function replyLocally(to: MessageSink, request: Head, reason: Reason): void {
+export function replyLocally(
+  to: MessageSink,
+  request: Head,
+  reason: Reason,
+  extra: Record<string, string> = NO_EXTRA,
+): void {
   if (request.grpc) {
-    to.head(grpcReply(reason), null, true)
+    to.head(grpcReply(reason, extra), null, true)
     return
   }
   const body = Buffer.from(`${reason}\n`)
@@ -20,6 +27,7 @@ export function replyLocally(to: MessageSink, request: Head, reason: Reason): vo
     'content-type': 'text/plain; charset=utf-8',
     'content-length': String(body.length),
     [REASON_FIELD]: reason.code,
+    ...extra,
   })
   const head = Head.response(reason.status, fields)
   // The response to HEAD has the fields and no body (RFC 9110 §9.3.2).
@@ -40,8 +48,19 @@ export function endWithStatus(to: MessageSink, reason: Reason): void {
   else to.trailers(Fields.of(grpcStatusFields(reason)))
 }
 
-function grpcReply(reason: Reason): Head {
-  return Head.response(200, Fields.of({ 'content-type': 'application/grpc', ...grpcStatusFields(reason) }))
+/**
+ * Tells a caller after how many milliseconds (above 0) to come again, in the form it knows: whole seconds, at least one, in
+ * Retry-After (RFC 9110 §10.2.3), milliseconds for gRPC (gRPC proposal A6, "Pushback").
+ */
+export function retryFields(request: Head, ms: number): Record<string, string> {
+  return request.grpc
+    ? { 'grpc-retry-pushback-ms': String(Math.ceil(ms)) }
+    : { 'retry-after': String(Math.ceil(ms / 1000)) }
+}
+
+function grpcReply(reason: Reason, extra: Record<string, string>): Head {
+  const fields = { 'content-type': 'application/grpc', ...grpcStatusFields(reason), ...extra }
+  return Head.response(200, Fields.of(fields))
 }
 
 function grpcStatusFields(reason: Reason): Record<string, string> {

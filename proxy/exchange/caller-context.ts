@@ -7,6 +7,7 @@ import { type Reason, reasons } from '../message/reason.ts'
 import { formatRequestId, REQUEST_ID_FIELD } from '../message/request-id.ts'
 import type { Protocol, RequestAcceptor } from '../message/session.ts'
 import type { MessageStream } from '../message/stream.ts'
+import { Allowance } from '../policy/allowance.ts'
 import type { Authorization } from '../policy/authorize.ts'
 import type { RouteTable } from '../route/route-table.ts'
 import type { AccessLog } from '../telemetry/access-log.ts'
@@ -115,11 +116,14 @@ export class CallerContext implements RequestAcceptor {
     }
     const denial = this.#tunnelDenial(request, target) ?? this.#bodyDenial(request)
     if (denial !== null) return this.#refusal(request, denial)
-    return new Verdict(request, null, target, this.#forwarding)
+    const { principal, address } = this.#caller
+    const limits = target.rateLimits
+    const allowance = limits === null ? null : new Allowance(limits, principal, address, request)
+    return new Verdict(request, null, target, allowance, this.#forwarding)
   }
 
   #refusal(request: Head, reason: Reason): Verdict {
-    return new Verdict(request, reason, null, this.#forwarding)
+    return new Verdict(request, reason, null, null, this.#forwarding)
   }
 
   /** Why the tunnel that the request asks for is not opened; null when it is, or none is asked for. */

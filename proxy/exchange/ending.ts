@@ -5,9 +5,10 @@ import { type Reason, reasons } from '../message/reason.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
 import { outcomeOf } from './outcome-of.ts'
+import { unanswered } from './places.ts'
 
-/** Answers the caller ourselves. */
-export function answer(exchange: Exchange, reason: Reason): void {
+/** Answers the caller ourselves; `extra` are further fields of the reply. */
+export function answer(exchange: Exchange, reason: Reason, extra?: Record<string, string>): void {
   const { context, request, down } = exchange
   exchange.reason = reason
   exchange.committed = true
@@ -17,7 +18,7 @@ export function answer(exchange: Exchange, reason: Reason): void {
   if (request.grpc) exchange.grpcStatus = reason.grpcStatus
   record(exchange, request.grpc ? 200 : reason.status)
   dropRequest(exchange)
-  replyLocally(down, request, reason)
+  replyLocally(down, request, reason, extra)
 }
 
 /** Ends a response that has begun and that nobody completes. */
@@ -105,6 +106,7 @@ export function record(exchange: Exchange, status: number): void {
   exchange.done = true
   exchange.disarm()
   exchange.attempt?.release()
+  if (exchange.places !== null) unanswered(exchange)
   exchange.cluster?.requestEnded(exchange.retrying)
   exchange.tunnel?.close()
   const { stats, context } = exchange

@@ -9,13 +9,16 @@ import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
+import type { ConcurrencyLimit } from '../policy/concurrency-limit.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
+import { admit, rateLimitFields } from './admission.ts'
 import { chooseDestination, firstEndpoint, withCookies } from './affinity.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
 import { outcomeOf } from './outcome-of.ts'
+import { answered } from './places.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import type { RouteTarget } from './route-target.ts'
 import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
@@ -82,6 +85,10 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   timer: Timer | null
   /** Counted among the cluster's retries. */
   retrying: boolean
+  /** The limits on concurrency in which it takes up a place, until its response begins; null: none. */
+  places: readonly ConcurrencyLimit[] | null
+  /** When the time began that its response is waited for, in monotonic milliseconds. */
+  awaitedFrom: number
   /** What the connection has been turned into, null for ordinary requests. */
   tunnel: Tunnel | null
 
@@ -115,6 +122,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.reason = null
     this.timer = null
     this.retrying = false
+    this.places = null
+    this.awaitedFrom = 0
     this.tunnel = null
   }
 
@@ -130,6 +139,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     const destination = target.destinations[this.destination]
     const cluster = destination.cluster
     this.stats = destination.stats
+    if ((verdict.allowance !== null || destination.concurrency !== null) && !admit(this, destination)) return
     if (cluster.active >= cluster.maxRequests) {
       answer(this, cluster.tooManyRequests())
       return
@@ -203,6 +213,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
 
   #requestEnds(): void {
     this.requestEnded = true
+    if (this.places !== null) this.awaitedFrom = this.context.clock.now()
     const timeout = this.verdict.target?.timeout ?? null
     if (timeout !== null && !this.committed) this.#arm(timeout)
   }
@@ -256,10 +267,12 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.committed = true
     this.replay = null
     this.disarm()
+    if (this.places !== null) answered(this, head.status, grpcStatus)
     this.status = head.status
     this.grpcStatus = grpcStatus
     this.down.source = attempt.stream
-    this.down.head(withCookies(this, attempt.endpoint, head), null, end)
+    const passedOn = withCookies(this, attempt.endpoint, head)
+    this.down.head(passedOn, this.verdict.allowance === null ? null : rateLimitFields(this), end)
     if (end) complete(this)
   }
 
@@ -283,6 +296,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.committed = true
     this.replay = null
     this.disarm()
+    if (this.places !== null) answered(this, head.status, -1)
     // What the caller is told in its own protocol (RFC 9110 §15.2.2).
     const switched = this.context.protocol === 'http1' && head.tunnel !== TUNNEL_CONNECT
     this.status = switched ? 101 : head.status

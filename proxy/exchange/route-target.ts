@@ -1,4 +1,6 @@
 import { type Random, systemRandom } from '../base/random.ts'
+import type { ConcurrencyLimit } from '../policy/concurrency-limit.ts'
+import type { RateLimit } from '../policy/rate-limit.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
 import type { TunnelPolicy } from '../policy/tunnels.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
@@ -13,10 +15,26 @@ export interface Destination {
   readonly stats: RequestStats
   /** Null: all of the upstream's endpoints are as good, and its own balancer chooses. */
   readonly affinity: Affinity | null
+  /** The limits on concurrency of the route and of the upstream; null when there are none. */
+  readonly concurrency: readonly ConcurrencyLimit[] | null
 }
 
-/** A destination as given; without `affinity` there is none. */
-export type DestinationOptions = Omit<Destination, 'affinity'> & { readonly affinity?: Affinity | null }
+/** A destination as given: what is left out is null. */
+export type DestinationOptions = Pick<Destination, 'cluster' | 'upTo' | 'stats'> & Partial<Destination>
+
+/** A route as given: what is left out is null, false or nothing. */
+export interface RouteOptions {
+  readonly name: string
+  /** At least one. */
+  readonly destinations: readonly DestinationOptions[]
+  readonly tunnels: TunnelPolicy
+  readonly timeout?: number | null
+  readonly retry?: RetryPolicy | null
+  readonly rateLimits?: readonly RateLimit[] | null
+  readonly sticky?: boolean
+  /** Draws the destination. */
+  readonly random?: Random
+}
 
 /** Where a route sends its requests, and how. */
 export class RouteTarget {
@@ -27,33 +45,30 @@ export class RouteTarget {
   readonly retry: RetryPolicy | null
   /** The tunnels it opens, by `Head.tunnel`. */
   readonly tunnels: TunnelPolicy
+  /** Those of the listener, then its own; null when there are none. */
+  readonly rateLimits: readonly RateLimit[] | null
   /** Whether a session goes on at its destination, whatever the weights. */
   readonly sticky: boolean
   readonly #total: number
   readonly #random: Random
 
-  constructor(
-    name: string,
-    destinations: readonly DestinationOptions[],
-    timeout: number | null,
-    retry: RetryPolicy | null,
-    tunnels: TunnelPolicy,
-    random: Random = systemRandom,
-    sticky = false,
-  ) {
-    this.name = name
-    this.destinations = destinations.map(({ cluster, upTo, stats, affinity = null }) => ({
+  constructor(options: RouteOptions) {
+    const { destinations } = options
+    this.name = options.name
+    this.destinations = destinations.map(({ cluster, upTo, stats, affinity = null, concurrency = null }) => ({
       cluster,
       upTo,
       stats,
       affinity,
+      concurrency,
     }))
-    this.sticky = sticky
-    this.timeout = timeout
-    this.retry = retry
-    this.tunnels = tunnels
+    this.timeout = options.timeout ?? null
+    this.retry = options.retry ?? null
+    this.tunnels = options.tunnels
+    this.rateLimits = options.rateLimits ?? null
+    this.sticky = options.sticky ?? false
     this.#total = destinations[destinations.length - 1].upTo
-    this.#random = random
+    this.#random = options.random ?? systemRandom
   }
 
   /** Index of the destination for the next request, drawn by weight. */

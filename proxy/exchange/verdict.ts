@@ -1,6 +1,7 @@
 import type { Head } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import { REQUEST_ID_FIELD } from '../message/request-id.ts'
+import type { Allowance } from '../policy/allowance.ts'
 import type { HashKeys } from '../policy/hash-key.ts'
 import { forwardedHead } from './forwarded-head.ts'
 import type { Forwarding } from './forwarding.ts'
@@ -22,16 +23,25 @@ export class Verdict {
   readonly target: RouteTarget | null
   /** Whether the caller gave no request id, so that one has to be made. */
   readonly needsRequestId: boolean
+  /** What its requests draw on; null when no rate limit holds for them. */
+  readonly allowance: Allowance | null
   readonly #forwarding: Forwarding
   readonly #forwarded: (Head | null)[]
   /** By destination; null before anybody asked. */
   #hashes: number[] | null
 
-  constructor(head: Head, refusal: Reason | null, target: RouteTarget | null, forwarding: Forwarding) {
+  constructor(
+    head: Head,
+    refusal: Reason | null,
+    target: RouteTarget | null,
+    allowance: Allowance | null,
+    forwarding: Forwarding,
+  ) {
     this.refusal = refusal
     this.target = target
     this.needsRequestId = !head.fields.has(REQUEST_ID_FIELD)
     this.head = head
+    this.allowance = allowance
     this.#forwarding = forwarding
     this.#forwarded = target === null ? [] : target.destinations.map(() => null)
     this.#hashes = null

@@ -44,45 +44,22 @@ export class Reason {
 
   /** The same reason with what happened in this case. */
   with(detail: string): Reason {
-    return new Reason(
-      this.code,
-      this.fault,
-      this.status,
-      this.grpcStatus,
-      this.http2,
-      this.unprocessed,
-      this.sentence,
-      detail,
-    )
+    return this.#copy(this.http2, this.unprocessed, detail)
   }
 
   /** The same reason with the HTTP/2 error code that it came with. */
   withHttp2(code: number, detail: string): Reason {
-    return new Reason(
-      this.code,
-      this.fault,
-      this.status,
-      this.grpcStatus,
-      code,
-      this.unprocessed,
-      this.sentence,
-      detail,
-    )
+    return this.#copy(code, this.unprocessed, detail)
   }
 
   /** The same reason, known to have happened before the peer processed anything. */
   asUnprocessed(): Reason {
-    if (this.unprocessed) return this
-    return new Reason(
-      this.code,
-      this.fault,
-      this.status,
-      this.grpcStatus,
-      this.http2,
-      true,
-      this.sentence,
-      this.detail,
-    )
+    return this.unprocessed ? this : this.#copy(this.http2, true, this.detail)
+  }
+
+  #copy(http2: number, unprocessed: boolean, detail: string): Reason {
+    const { code, fault, status, grpcStatus, sentence } = this
+    return new Reason(code, fault, status, grpcStatus, http2, unprocessed, sentence, detail)
   }
 
   /** True when both are the same kind of reason, whatever their detail. */
@@ -154,6 +131,24 @@ export const reasons = {
     REFUSED_STREAM,
     true,
     'a limit of the upstream is reached',
+  ),
+  rateLimited: new Reason(
+    'rate-limited',
+    policy,
+    429,
+    8,
+    REFUSED_STREAM,
+    true,
+    'more requests than a rate limit allows',
+  ),
+  overloaded: new Reason(
+    'overloaded',
+    policy,
+    503,
+    14,
+    REFUSED_STREAM,
+    true,
+    'as many requests wait for responses as can be answered without delay',
   ),
   denied: new Reason(
     'denied',

@@ -1,10 +1,12 @@
 import type { CertificateStats } from './certificate-expiry.ts'
+import type { ConcurrencyStats } from './concurrency-stats.ts'
 import type { ConfigStats } from './config-stats.ts'
 import type { DiscoveryStats } from './discovery-stats.ts'
 import type { EndpointState, EndpointStats } from './endpoint-stats.ts'
 import type { EventLoopLag } from './event-loop-lag.ts'
 import type { ListenerStats } from './listener-stats.ts'
 import type { MetricName } from './metric-table.ts'
+import type { RateLimitStats } from './rate-limit-stats.ts'
 import type { RequestStats } from './request-stats.ts'
 import type { Labels, Samples } from './samples.ts'
 import type { UpstreamStats } from './upstream-stats.ts'
@@ -22,6 +24,8 @@ export interface Counted {
   readonly endpointStats: ReadonlyMap<string, EndpointStats>
   readonly discoveryStats: ReadonlyMap<string, DiscoveryStats>
   readonly listenerStats: ReadonlyMap<string, ListenerStats>
+  readonly rateLimitStats: ReadonlyMap<string, RateLimitStats>
+  readonly concurrencyStats: ReadonlyMap<string, ConcurrencyStats>
 }
 
 export type Collector = (samples: Samples) => void
@@ -69,6 +73,16 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     (samples) => {
       for (const stats of from.discoveryStats.values()) read(stats, samples)
     }
+  const rateLimits =
+    (read: (stats: RateLimitStats) => number): Collector =>
+    (samples) => {
+      for (const stats of from.rateLimitStats.values()) samples.add(read(stats), stats.labels)
+    }
+  const concurrency =
+    (read: (stats: ConcurrencyStats) => number): Collector =>
+    (samples) => {
+      for (const stats of from.concurrencyStats.values()) samples.add(read(stats), stats.labels)
+    }
   const { config } = from
   const buildLabels: Labels = { service: from.service, version: from.version, node: process.version }
 
@@ -80,6 +94,13 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
 
     pillion_local_replies_total: listeners((l, samples) => l.localReplies.collect(samples, l.labels)),
     pillion_authorization_denied_total: listeners((l, samples) => samples.add(l.denied, l.labels)),
+    pillion_rate_limited_total: rateLimits((r) => r.refused),
+    pillion_rate_limit_dry_run_total: rateLimits((r) => r.dryRun),
+    pillion_rate_limit_keys: rateLimits((r) => r.keys),
+    pillion_concurrency_limit: concurrency((c) => c.limit),
+    pillion_concurrency_in_flight: concurrency((c) => c.inFlight),
+    pillion_concurrency_baseline_seconds: concurrency((c) => c.baselineMs / 1000),
+    pillion_concurrency_refused_total: concurrency((c) => c.refused),
     pillion_listener_info: listeners((l, samples) => samples.add(1, l.labels, { direction: l.direction })),
     pillion_connections_open: listeners((l, samples) => samples.add(l.connections, l.labels)),
     pillion_connections_total: listeners((l, samples) => samples.add(l.connectionsOpened, l.labels)),

@@ -11,6 +11,9 @@ const upstream = ['upstream'] as const
 const endpoint = ['upstream', 'endpoint'] as const
 const route = ['direction', 'route', 'upstream'] as const
 
+const rateLimit = ['listener', 'route', 'limit'] as const
+const concurrency = ['route', 'upstream'] as const
+
 /**
  * Every metric the proxy counts itself, by name. docs/metrics.md lists them and a test holds the two together.
  * Names follow the Prometheus conventions: base units, `_total` for counters.
@@ -45,6 +48,41 @@ export const METRICS = {
     type: 'counter',
     help: 'Requests refused by the authorization rules of the listener.',
     labels: listener,
+  },
+  pillion_rate_limited_total: {
+    type: 'counter',
+    help: 'Requests refused by a rate limit; route is empty for those of a listener.',
+    labels: rateLimit,
+  },
+  pillion_rate_limit_dry_run_total: {
+    type: 'counter',
+    help: 'Requests that a rate limit with dryRun would have refused.',
+    labels: rateLimit,
+  },
+  pillion_rate_limit_keys: {
+    type: 'gauge',
+    help: 'Callers that a rate limit keeps apart now, or kept apart lately; at most its maxKeys.',
+    labels: rateLimit,
+  },
+  pillion_concurrency_limit: {
+    type: 'gauge',
+    help: 'Requests that may wait for a response at once now, by the adaptive limit of a route or an upstream.',
+    labels: concurrency,
+  },
+  pillion_concurrency_in_flight: {
+    type: 'gauge',
+    help: 'Requests that wait for a response now, where there is an adaptive limit.',
+    labels: concurrency,
+  },
+  pillion_concurrency_baseline_seconds: {
+    type: 'gauge',
+    help: 'Latency that the adaptive limit takes for that without a queue; 0 before it is known.',
+    labels: concurrency,
+  },
+  pillion_concurrency_refused_total: {
+    type: 'counter',
+    help: 'Requests refused by the adaptive limit.',
+    labels: concurrency,
   },
   pillion_listener_info: {
     type: 'gauge',

@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { prefersOpenMetrics } from './accept.ts'
 import { CertificateStats } from './certificate-expiry.ts'
 import { collectors } from './collectors.ts'
+import { ConcurrencyStats } from './concurrency-stats.ts'
 import { ConfigStats } from './config-stats.ts'
 import { DiscoveryStats } from './discovery-stats.ts'
 import { EndpointStats } from './endpoint-stats.ts'
@@ -10,6 +11,7 @@ import { Exposition } from './exposition.ts'
 import { ListenerStats } from './listener-stats.ts'
 import { METRICS, type MetricName } from './metric-table.ts'
 import { addProcessMetrics } from './process-metrics.ts'
+import { RateLimitStats } from './rate-limit-stats.ts'
 import { type Direction, RequestStats } from './request-stats.ts'
 import { UpstreamStats } from './upstream-stats.ts'
 
@@ -42,6 +44,8 @@ export class Telemetry {
   readonly endpointStats = new Map<string, EndpointStats>()
   readonly discoveryStats = new Map<string, DiscoveryStats>()
   readonly listenerStats = new Map<string, ListenerStats>()
+  readonly rateLimitStats = new Map<string, RateLimitStats>()
+  readonly concurrencyStats = new Map<string, ConcurrencyStats>()
   readonly #refreshers = new Set<() => void>()
   readonly #text = new Exposition(false)
   readonly #openMetrics = new Exposition(true)
@@ -103,15 +107,30 @@ export class Telemetry {
     return made
   }
 
+  /** Made at the first call; `route` is "" for a limit of the listener. */
+  rateLimit(listener: string, route: string, limit: string): RateLimitStats {
+    return obtain(
+      this.rateLimitStats,
+      `${listener}\n${route}\n${limit}`,
+      () => new RateLimitStats(listener, route, limit),
+    )
+  }
+
+  /** Made at the first call; one of the two is "": the limit is a route's or an upstream's. */
+  concurrency(route: string, upstream: string): ConcurrencyStats {
+    return obtain(this.concurrencyStats, `${route}\n${upstream}`, () => new ConcurrencyStats(route, upstream))
+  }
+
   /** Reports it no longer; what is still recorded in the object is lost. So with the other `remove` methods. */
   removeRequests(direction: Direction, route: string, upstream: string): void {
     this.requestStats.delete(`${direction}\n${route}\n${upstream}`)
   }
 
-  /** Removes the upstream with its endpoints. */
+  /** Removes the upstream with its endpoints and its limit on concurrency. */
   removeUpstream(name: string): void {
     this.upstreamStats.delete(name)
     this.discoveryStats.delete(name)
+    this.concurrencyStats.delete(`\n${name}`)
     for (const [key, endpoint] of this.endpointStats) {
       if (endpoint.upstream === name) this.endpointStats.delete(key)
     }
@@ -121,8 +140,20 @@ export class Telemetry {
     this.endpointStats.delete(endpointKey(upstream, address))
   }
 
+  /** Removes the listener with its rate limits and those of its routes. */
   removeListener(name: string): void {
     this.listenerStats.delete(name)
+    for (const [key, { labels }] of this.rateLimitStats) {
+      if (labels.listener === name) this.rateLimitStats.delete(key)
+    }
+  }
+
+  /** Removes the limits of a route. */
+  removeRoute(route: string): void {
+    this.concurrencyStats.delete(`${route}\n`)
+    for (const [key, { labels }] of this.rateLimitStats) {
+      if (labels.route === route) this.rateLimitStats.delete(key)
+    }
   }
 
   /** Has `refresh` called before each scrape, to copy in what is counted elsewhere. Returns what ends it. */

@@ -128,13 +128,12 @@ export class ProxyBench {
   #context(): RequestAcceptor {
     const { clock } = this
     const requests = new RequestStats('inbound', 'route', 'app')
-    const target = new RouteTarget(
-      'route',
-      [{ cluster: this.cluster, upTo: 1, stats: requests }],
-      this.#options.timeout ?? null,
-      null,
-      { allowed: new Set(), idleMs: 0 },
-    )
+    const target = new RouteTarget({
+      name: 'route',
+      destinations: [{ cluster: this.cluster, upTo: 1, stats: requests }],
+      tunnels: { allowed: new Set(), idleMs: 0 },
+      timeout: this.#options.timeout ?? null,
+    })
     const caller: Caller = { address: '10.9.9.9', port: 1234, principal: null, tls: false, serverName: '' }
     const match = { authority: null, path: null, prefix: null, grpc: null, methods: null, headers: [] }
     return new CallerContext(

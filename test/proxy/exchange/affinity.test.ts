@@ -268,7 +268,7 @@ t.test('a session of a route keeps its upstream, whatever the weights', async (t
   }))
   const tunnels = { allowed: new Set<string>(), idleMs: null }
   const choose = (sticky: boolean, fields: Record<string, string>) => {
-    const target = new RouteTarget('r', destinations, null, null, tunnels, new SeededRandom(9), sticky)
+    const target = new RouteTarget({ name: 'r', destinations, tunnels, random: new SeededRandom(9), sticky })
     const exchange = { request: get(fields), stuckTo: null } as unknown as Exchange
     const chosen = new Set<number>()
     for (let i = 0; i < 200; i++) chosen.add(chooseDestination(exchange, target))

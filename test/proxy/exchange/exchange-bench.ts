@@ -22,6 +22,8 @@ import type { Reason } from '../../../proxy/message/reason.ts'
 import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../../proxy/message/stream.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
+import type { ConcurrencyLimit } from '../../../proxy/policy/concurrency-limit.ts'
+import type { RateLimit } from '../../../proxy/policy/rate-limit.ts'
 import { RetryPolicy } from '../../../proxy/policy/retry.ts'
 import { RouteTable } from '../../../proxy/route/route-table.ts'
 import type { AccessRecord } from '../../../proxy/telemetry/access-log.ts'
@@ -47,6 +49,8 @@ export class FakeStream implements MessageStream {
   source: MessageSource | null = null
   readonly heads: Head[] = []
   readonly requestIds: number[] = []
+  /** The fields added to the last head; null for none. */
+  added: Record<string, string> | null = null
   body = ''
   fields: Fields | null = null
   ended = false
@@ -61,6 +65,9 @@ export class FakeStream implements MessageStream {
     this.#check()
     this.heads.push(head)
     this.requestIds.push(added === null ? 0 : added.requestId)
+    const fields = added?.fields ?? null
+    this.added =
+      fields && Object.fromEntries(fields.names.map((name, i) => [name, fields.values[i] as string]))
     this.ended = end
   }
 
@@ -179,6 +186,8 @@ export interface BenchOptions {
   readonly requestsPerEndpoint?: number
   /** What binds the route's requests to endpoints; nothing by default. */
   readonly affinity?: (cluster: Cluster) => Affinity
+  readonly rateLimits?: readonly RateLimit[]
+  readonly concurrency?: readonly ConcurrencyLimit[]
   /** A real pool for every endpoint, in place of `pools`. */
   readonly pool?: EndpointPool
 }
@@ -246,20 +255,22 @@ export class ExchangeBench {
       retryBudget: options.retryBudget ?? 0.2,
     })
     const { retry } = options
-    const target = new RouteTarget(
-      'route',
-      [
+    const target = new RouteTarget({
+      name: 'route',
+      destinations: [
         {
           cluster: this.cluster,
           upTo: 1,
           stats: this.stats,
           affinity: options.affinity?.(this.cluster) ?? null,
+          concurrency: options.concurrency ?? null,
         },
       ],
-      options.timeout ?? null,
-      retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
-      { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
-    )
+      tunnels: { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
+      timeout: options.timeout ?? null,
+      retry: retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
+      rateLimits: options.rateLimits ?? null,
+    })
     this.context = new CallerContext(
       {
         clock: this.clock,

@@ -7,18 +7,16 @@ import { ExchangeBench } from './exchange-bench.ts'
 t.test('destinations are drawn by their weights', async (t) => {
   const bench = new ExchangeBench()
   const destination = { cluster: bench.cluster, stats: bench.stats }
-  const target = new RouteTarget(
-    'split',
-    [
+  const target = new RouteTarget({
+    name: 'split',
+    destinations: [
       { ...destination, upTo: 90 },
       { ...destination, upTo: 99 },
       { ...destination, upTo: 100 },
     ],
-    null,
-    null,
-    NO_TUNNELS,
-    new SeededRandom(5),
-  )
+    tunnels: NO_TUNNELS,
+    random: new SeededRandom(5),
+  })
   const drawn = [0, 0, 0]
   for (let i = 0; i < 20_000; i++) drawn[target.choose()] += 1
   const shares = drawn.map((count) => count / 20_000)

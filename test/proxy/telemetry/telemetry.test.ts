@@ -46,6 +46,10 @@ function filled(t: Teardown, processMetrics = false): Telemetry {
   discovery.endpoints = 2
   discovery.succeededAt = 1_700_000_000_250
   discovery.failures.count('timeout')
+  telemetry.rateLimit('inbound', '', '100/1s').refused = 4
+  telemetry.rateLimit('inbound', 'all', 'trial').dryRun = 6
+  telemetry.concurrency('', 'app').limit = 30
+  telemetry.concurrency('', 'app').baselineMs = 250
   telemetry.certificates.set([{ kind: 'leaf', id: 'spiffe://mesh.local/a', notAfter: 1_800_000_000_000 }])
   telemetry.config.recordLoad('abc123', 1_700_000_000_500)
   return telemetry
@@ -81,6 +85,10 @@ t.test('what was counted is in the scrape, with exactly its labels', async (t) =
     ['pillion_tls_handshake_failures_total', { ...listener, reason: 'no-certificate' }, 1],
     ['pillion_authorization_denied_total', listener, 1],
     ['pillion_local_replies_total', { ...listener, reason: 'no-route' }, 1],
+    ['pillion_rate_limited_total', { ...listener, route: '', limit: '100/1s' }, 4],
+    ['pillion_rate_limit_dry_run_total', { ...listener, route: 'all', limit: 'trial' }, 6],
+    ['pillion_concurrency_limit', { route: '', upstream: 'app' }, 30],
+    ['pillion_concurrency_baseline_seconds', { route: '', upstream: 'app' }, 0.25],
     ['pillion_listener_info', { ...listener, direction: 'inbound' }, 1],
     ['pillion_upstream_retries_total', { upstream: 'app' }, 3],
     ['pillion_upstream_outliers_total', { upstream: 'app', cause: 'consecutive' }, 2],
@@ -156,12 +164,16 @@ t.test('the objects are found again, and dropped when removed', async (t) => {
   telemetry.endpoint('other', 'c:1')
   telemetry.removeEndpoint('app', 'b:1')
   t.notMatch(await telemetry.text(), /endpoint="b:1"/)
+  telemetry.concurrency('all', '')
+  telemetry.rateLimit('other', 'all', 'x')
   telemetry.removeUpstream('app')
   telemetry.removeListener('inbound')
   telemetry.removeRequests('inbound', 'all', 'app')
+  telemetry.removeRoute('all')
   const text = await telemetry.text()
   t.notMatch(text, /upstream="app"/)
   t.notMatch(text, /listener="inbound"/)
+  t.notMatch(text, /route="all"/)
   t.match(text, /endpoint="c:1"/)
 })
 
