@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { checkApp } from './app-checks.ts'
 import { checkProcess, fileErrorText } from './cross-checks.ts'
 import { SourceDocument } from './document.ts'
 import { checkHttp2 } from './http2-checks.ts'
@@ -17,9 +18,10 @@ export const maxFileBytes = 4 * 1024 ** 2
 
 /**
  * Reads and checks a configuration file. Relative paths in it start at its folder. Whatever is wrong, with the
- * file, the YAML or the configuration, is in the result: nothing is thrown.
+ * file, the YAML or the configuration, is in the result: nothing is thrown. A `command` replaces `app.command`, and
+ * whether it can be run is left to the caller.
  */
-export function loadConfig(file: string): LoadResult {
+export function loadConfig(file: string, command: readonly string[] = []): LoadResult {
   let bytes: Buffer
   try {
     const read = readFile(file)
@@ -36,7 +38,7 @@ export function loadConfig(file: string): LoadResult {
     const [line, column] = [lines.length, lines[lines.length - 1]!.length + 1]
     return failed(file, 'not text in UTF-8, expected a YAML file', line, column)
   }
-  return parseConfig(text, file, dirname(resolve(file)))
+  return parseConfig(text, file, dirname(resolve(file)), command)
 }
 
 function readFile(file: string): Buffer | string {
@@ -61,7 +63,12 @@ const tooLarge = 'the file is larger than 4 MiB, expected a configuration of som
  * Checks a configuration. `fileName` stands in the problems; relative paths in the text start at `baseDir`.
  * Nothing is thrown, and all problems come at once, in the order of the file.
  */
-export function parseConfig(text: string, fileName: string, baseDir: string): LoadResult {
+export function parseConfig(
+  text: string,
+  fileName: string,
+  baseDir: string,
+  command: readonly string[] = [],
+): LoadResult {
   if (Buffer.byteLength(text) > maxFileBytes) return failed(fileName, tooLarge)
   // Without the byte order mark, so that columns are those an editor shows.
   const document = new SourceDocument(text.replace(/^\ufeff/, ''), fileName)
@@ -70,6 +77,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
   const { data } = document
   if (data === undefined) return { ok: false, problems: sortProblems(problems) }
 
+  if (command.length > 0) replaceCommand(data, command)
   const unavailable = takeOutUnavailable(data)
   for (const { path, message } of unavailable) problems.push(document.problem(path, message))
   const excused = new Set(unavailable.flatMap(({ standsFor }) => standsFor.map(formatPath)))
@@ -91,6 +99,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     checkListeners(root, problemAt, warningAt)
     checkUpstreams(root, problemAt)
     checkHttp2(root, problemAt)
+    checkApp(root, baseDir, command.length > 0, problemAt, warningAt)
   }
 
   if (problems.length > 0 || !checked.success) return { ok: false, problems: sortProblems(problems) }
@@ -99,6 +108,14 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     config: deepFreeze(resolveConfig(checked.data, baseDir)),
     warnings: sortProblems(warnings),
   }
+}
+
+/** What is no mapping is left for the schema to find. */
+function replaceCommand(data: unknown, command: readonly string[]): void {
+  const root = new Part(data)
+  const app = root.get('app')
+  if (!root.isMapping || (app.exists && !app.isMapping)) return
+  Reflect.set(data as object, 'app', { ...(app.value as object | undefined), command: [...command] })
 }
 
 function failed(file: string, message: string, line = 1, column = 1): LoadResult {

@@ -33,7 +33,7 @@ export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDi
   }
 }
 
-function resolveHealth(health: HealthDocument): HealthConfig {
+export function resolveHealth(health: HealthDocument): HealthConfig {
   const { http, grpc, tcp: _, ...schedule } = health
   const probe: HealthProbe = http
     ? { kind: 'http', ...http }

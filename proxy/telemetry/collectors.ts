@@ -1,3 +1,4 @@
+import type { AppStats } from './app-stats.ts'
 import type { CertificateStats } from './certificate-expiry.ts'
 import type { ConfigStats } from './config-stats.ts'
 import type { EndpointStats } from './endpoint-stats.ts'
@@ -16,6 +17,7 @@ export interface Counted {
   readonly config: ConfigStats
   readonly eventLoopLag: EventLoopLag
   readonly log: { readonly dropped: number } | null
+  readonly app: AppStats | null
   readonly requestStats: ReadonlyMap<string, RequestStats>
   readonly upstreamStats: ReadonlyMap<string, UpstreamStats>
   readonly endpointStats: ReadonlyMap<string, EndpointStats>
@@ -26,6 +28,7 @@ export type Collector = (samples: Samples) => void
 
 const HTTP1: Labels = { protocol: 'http1' }
 const HTTP2: Labels = { protocol: 'h2' }
+const NO_LABELS: Labels = {}
 const OK: Labels = { result: 'ok' }
 const FAILED: Labels = { result: 'failed' }
 const STATES = ['healthy', 'unhealthy', 'ejected'] as const
@@ -103,6 +106,14 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
         samples.add(e.checksOk, e.labels, OK)
         samples.add(e.checksFailed, e.labels, FAILED)
       }
+    },
+
+    pillion_app_up: (samples) => {
+      if (from.app !== null) samples.add(from.app.up ? 1 : 0)
+    },
+    pillion_app_restarts_total: (samples) => from.app?.restarts.collect(samples, NO_LABELS),
+    pillion_app_start_time_seconds: (samples) => {
+      if (from.app !== null && from.app.startedAt > 0) samples.add(from.app.startedAt / 1000)
     },
 
     pillion_certificate_expiry_timestamp_seconds: (samples) => from.certificates.collect(samples),
