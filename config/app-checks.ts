@@ -20,15 +20,12 @@ export function checkApp(
   const wrongFolder = cwd.text() === null ? null : whyNoFolder(folder)
   if (wrongFolder !== null) problem(cwd.path, `${folder}: ${wrongFolder}, expected a folder to run in`)
   else if (!given) checkProgram(app, folder, problem)
-  for (const key of ['ready', 'live']) {
-    const check = app.get(key)
-    checkOneOf(check, ['http', 'grpc', 'tcp'], problem)
-    if (check.exists && !app.has('address')) {
-      problem(app.get('address').path, `missing, expected where ${formatPath(check.path)} reaches it`)
-      break
-    }
-  }
-  if (app.has('address') && !app.has('ready') && !app.has('live')) {
+  const checks = ['ready', 'live'].map((key) => app.get(key)).filter((check) => check.exists)
+  for (const check of checks) checkOneOf(check, ['http', 'grpc', 'tcp'], problem)
+  const [check] = checks
+  if (check !== undefined && !app.has('address')) {
+    problem(app.get('address').path, `missing, expected where ${formatPath(check.path)} reaches it`)
+  } else if (check === undefined && app.has('address')) {
     warning(app.get('address').path, 'has no effect, because there is neither ready nor live, expected one')
   }
   checkBackOff(app.get('restart'), problem, warning)
