@@ -30,7 +30,8 @@ type Phase = 'setup' | 'running' | 'draining' | 'stopped'
 /** How often a drain looks whether the last connection has gone, in milliseconds. */
 const DRAIN_LOOK_MS = 50
 
-/** What is left of the grace when the application is killed at the latest, in milliseconds: the end takes a moment. */
+/** What is left of the grace when the application is killed at the latest, in milliseconds, a tenth at most: the end
+ * takes a moment. */
 const END_RESERVE_MS = 500
 
 /** One sidecar: setup -> running -> draining -> stopped. */
@@ -181,7 +182,8 @@ export class SidecarServer {
       // Long streams may never end, and the application shall have its share of the grace all the same.
       const share = Math.min(config.app.stop.grace, config.shutdown.grace / 2)
       await this.#finish(inbound, inbound, deadline - share)
-      await this.#app.stop(Math.max(0, deadline - END_RESERVE_MS - clock.now()))
+      const reserve = Math.min(END_RESERVE_MS, config.shutdown.grace / 10)
+      await this.#app.stop(Math.max(0, deadline - reserve - clock.now()))
     }
     await this.#finish(open, listeners, deadline)
     const left = connectionsOf(listeners)

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { groupLives } from './process-group.ts'
 
 export interface AppCommand {
   /** Program and arguments; at least one. */
@@ -18,6 +19,9 @@ export interface AppExit {
   readonly error: NodeJS.ErrnoException | null
 }
 
+/** How often it is looked whether the rest of a group is gone, in milliseconds. */
+const GROUP_LOOK_MS = 50
+
 /** Told what becomes of a process; nothing is called before the constructor has returned. */
 export interface AppProcessOwner {
   /** It runs. */
@@ -30,14 +34,17 @@ export interface AppProcessOwner {
  * One run of the application, at the head of a process group of its own.
  *
  * Its standard output and error are those of this process, handed on as they are: no byte of them passes through here.
- * When it ends, what it leaves behind in its group is killed, as in a container whose first process ends; and so is the
- * whole group when this process exits, on whatever way.
+ * When it ends by itself, what it leaves behind in its group is killed, as in a container whose first process ends. When it
+ * was asked to end, the others of its group have been asked too, and it is gone when they are: a shell around a server ends
+ * before the server has. The whole group is killed when this process exits, on whatever way.
  */
 export class AppProcess {
   /** 0 when it could not be started. */
   readonly pid: number
   readonly #owner: AppProcessOwner
   #over = false
+  /** Has got a signal that it may heed in its own time. */
+  #asked = false
 
   constructor(command: AppCommand, owner: AppProcessOwner) {
     this.#owner = owner
@@ -59,28 +66,35 @@ export class AppProcess {
       })
     } catch (error) {
       // Some failures, such as arguments that are too long, are thrown; others come as an event.
-      process.nextTick(() => this.#exited(null, null, error as NodeJS.ErrnoException))
+      process.nextTick(() => this.#gone({ code: null, signal: null, error: error as NodeJS.ErrnoException }))
       return null
     }
     child.on('spawn', () => this.#owner.spawned(this))
     child.on('error', (error) => {
-      if (child.pid === undefined) this.#exited(null, null, error)
+      if (child.pid === undefined) this.#gone({ code: null, signal: null, error })
     })
-    child.on('exit', (code, signal) => this.#exited(code, signal, null))
+    child.on('exit', (code, signal) => this.#ended({ code, signal, error: null }))
     return child
   }
 
   /** Sends a signal to its group; does nothing once it is gone. */
   signal(signal: NodeJS.Signals): void {
-    if (!this.#over) this.#toGroup(signal)
+    if (this.#over) return
+    this.#asked = signal !== 'SIGKILL'
+    this.#toGroup(signal)
   }
 
-  #exited(code: number | null, signal: NodeJS.Signals | null, error: NodeJS.ErrnoException | null): void {
-    if (this.#over) return
+  /** The first process of the group has ended. */
+  #ended(exit: AppExit): void {
+    if (this.#asked && groupLives(this.pid)) setTimeout(() => this.#ended(exit), GROUP_LOOK_MS)
+    else this.#gone(exit)
+  }
+
+  #gone(exit: AppExit): void {
     process.removeListener('exit', this.#processExits)
     this.#toGroup('SIGKILL')
     this.#over = true
-    this.#owner.exited(this, { code, signal, error })
+    this.#owner.exited(this, exit)
   }
 
   readonly #processExits = (): void => {

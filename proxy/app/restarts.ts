@@ -1,5 +1,6 @@
 import type { AppRestartConfig } from '../../config/types/app.ts'
 import type { Random } from '../base/random.ts'
+import type { RestartCause } from '../telemetry/app-stats.ts'
 import { type AppExit, exitCodeOf } from './app-process.ts'
 import { BackOff } from './back-off.ts'
 import { RestartLimit } from './restart-limit.ts'
@@ -54,8 +55,7 @@ export function hasFailed({ exit, blame }: EndedRun): boolean {
   return blame !== null || exit.code !== 0
 }
 
-/** Values of the label `cause`. */
-export function causeOf({ exit, blame }: EndedRun): 'exit' | 'signal' | 'start' | 'ready' | 'live' {
+export function causeOf({ exit, blame }: EndedRun): RestartCause {
   if (blame !== null) return blame
   if (exit.error !== null) return 'start'
   return exit.signal === null ? 'exit' : 'signal'

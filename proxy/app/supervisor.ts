@@ -1,7 +1,7 @@
 import type { AppConfig } from '../../config/types/app.ts'
 import type { CheckRuntime } from '../balance/health-check/check.ts'
 import { type Deadline, Timer } from '../base/timer-wheel.ts'
-import type { AppStats } from '../telemetry/app-stats.ts'
+import type { AppStats, RestartCause } from '../telemetry/app-stats.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { AppCheck } from './app-check.ts'
 import { type AppCommand, type AppExit, AppProcess, type AppProcessOwner, exitText } from './app-process.ts'
@@ -65,7 +65,7 @@ export class Supervisor implements AppProcessOwner, Deadline {
   /** What the run is stopped for, when it failed rather than ended. */
   #blame: EndedRun['blame'] = null
   /** What the next restart is for. */
-  #cause = ''
+  #cause: RestartCause = 'exit'
   /** Never started again. */
   #retired = false
   #lastExit: string | null = null
@@ -219,7 +219,7 @@ export class Supervisor implements AppProcessOwner, Deadline {
     const { config, log, runtime } = this.#options
     if (kind === RESTART) {
       this.#restarted += 1
-      this.#options.stats.restarts.count(this.#cause)
+      this.#options.stats.restarts[this.#cause].value += 1
       this.start()
     } else if (kind === READY_OVERDUE) {
       const last = this.#ready?.lastCheck || 'no check has come to an end'

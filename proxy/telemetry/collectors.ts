@@ -28,7 +28,6 @@ export type Collector = (samples: Samples) => void
 
 const HTTP1: Labels = { protocol: 'http1' }
 const HTTP2: Labels = { protocol: 'h2' }
-const NO_LABELS: Labels = {}
 const OK: Labels = { result: 'ok' }
 const FAILED: Labels = { result: 'failed' }
 const STATES = ['healthy', 'unhealthy', 'ejected'] as const
@@ -111,7 +110,7 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     pillion_app_up: (samples) => {
       if (from.app !== null) samples.add(from.app.up ? 1 : 0)
     },
-    pillion_app_restarts_total: (samples) => from.app?.restarts.collect(samples, NO_LABELS),
+    pillion_app_restarts_total: (samples) => from.app?.collectRestarts(samples),
     pillion_app_start_time_seconds: (samples) => {
       if (from.app !== null && from.app.startedAt > 0) samples.add(from.app.startedAt / 1000)
     },

@@ -109,10 +109,10 @@ t.test('a crash is followed by a restart, later each time', async (t) => {
     t.match(supervisor.problem(), 'ended with exit code 1 and is about to be started again')
     clock.advance(wait - 20)
     t.equal(bench.started, count)
-    t.equal(stats.restarts.get('exit'), count - 1)
+    t.equal(stats.restarts.exit.value, count - 1)
     clock.advance(40)
     t.equal(bench.started, count + 1)
-    t.equal(stats.restarts.get('exit'), count)
+    t.equal(stats.restarts.exit.value, count)
     bench.spawned()
   }
   t.match(supervisor.view(), { state: 'ready', pid: 4, restarts: 3, lastExit: 'ended with exit code 1' })
@@ -125,7 +125,7 @@ t.test('what cannot be started is tried again too', async (t) => {
   bench.exit({ error: Object.assign(new Error('x'), { code: 'EAGAIN' }) })
   bench.clock.advance(1020)
   t.equal(bench.started, 2)
-  t.equal(bench.stats.restarts.get('start'), 1)
+  t.equal(bench.stats.restarts.start.value, 1)
 })
 
 t.test('a crash loop ends with the last exit code', async (t) => {
@@ -259,7 +259,7 @@ t.test('not ready in time: stopped, killed, and started again', async (t) => {
   bench.exit({ signal: 'SIGKILL' })
   bench.clock.advance(1020)
   t.equal(bench.started, 2)
-  t.equal(bench.stats.restarts.get('ready'), 1)
+  t.equal(bench.stats.restarts.ready.value, 1)
 })
 
 t.test('not ready in time: a stall of ours does not count', async (t) => {
