@@ -7,9 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { configText } from '../support/sidecar.ts'
-import { appSidecarOptions, gone, isAlive, until } from '../support/supervised-app.ts'
-
-const STAYS = 'setInterval(() => {}, 1000)\n'
+import { appSidecarOptions, gone, isAlive, STAYS, until } from '../support/supervised-app.ts'
 
 const main = fileURLToPath(new URL('../../proxy/main.ts', import.meta.url))
 

@@ -32,6 +32,11 @@ export function gone(pid: number): Promise<void> {
   return until(`process ${pid} to be gone`, () => !isAlive(pid))
 }
 
+/** An application that stays. */
+export const STAYS = 'setInterval(() => {}, 1000)\n'
+/** One that stays, whatever it hears. */
+export const IGNORES = `process.on('SIGTERM', () => console.log('heard'))\nconsole.log('deaf')\n${STAYS}`
+
 export interface AppSidecarOptions {
   /** JavaScript of the application, an ES module; run by this Node.js. */
   readonly script: string
@@ -98,4 +103,10 @@ export async function appIs(sidecar: Sidecar, state: string, restarts = 0): Prom
     return view.state === state && view.restarts >= restarts
   })
   return view
+}
+
+/** Waits for a line of the application's; what the group of the pattern matched. */
+export async function printed(sidecar: Sidecar, pattern: RegExp): Promise<string> {
+  await sidecar.child.when(`output like ${pattern}`, () => pattern.test(sidecar.child.stdout))
+  return pattern.exec(sidecar.child.stdout)?.[1] ?? ''
 }
