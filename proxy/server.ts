@@ -30,8 +30,7 @@ type Phase = 'setup' | 'running' | 'draining' | 'stopped'
 /** How often a drain looks whether the last connection has gone, in milliseconds. */
 const DRAIN_LOOK_MS = 50
 
-/** What is left of the grace when the application is killed at the latest, in milliseconds, a tenth at most: the end
- * takes a moment. */
+/** What is left of the grace when the application is killed, in milliseconds, a tenth at most: its end takes a moment. */
 const END_RESERVE_MS = 500
 
 /** One sidecar: setup -> running -> draining -> stopped. */
