@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { checkApp } from './app-checks.ts'
 import { checkBalance } from './balance-checks.ts'
 import { checkProcess } from './cross-checks.ts'
 import { checkDiscovery } from './discovery-checks.ts'
@@ -17,12 +18,13 @@ import { takeOutUnavailable } from './unavailable.ts'
 
 /**
  * Reads and checks a configuration file. Relative paths in it start at its folder. Whatever is wrong, with the
- * file, the YAML or the configuration, is in the result: nothing is thrown.
+ * file, the YAML or the configuration, is in the result: nothing is thrown. A `command` replaces `app.command`, and
+ * whether it can be run is left to the caller.
  */
-export function loadConfig(file: string): LoadResult {
+export function loadConfig(file: string, command: readonly string[] = []): LoadResult {
   const source = readSource(file, 'a configuration file')
   if (typeof source !== 'string') return { ok: false, problems: [source] }
-  return parseConfig(source, file, dirname(resolve(file)))
+  return parseConfig(source, file, dirname(resolve(file)), command)
 }
 
 const tooLarge = 'the file is larger than 4 MiB, expected a configuration file of some kilobytes'
@@ -31,7 +33,12 @@ const tooLarge = 'the file is larger than 4 MiB, expected a configuration file o
  * Checks a configuration. `fileName` stands in the problems; relative paths in the text start at `baseDir`.
  * Nothing is thrown, and all problems come at once, in the order of the file.
  */
-export function parseConfig(text: string, fileName: string, baseDir: string): LoadResult {
+export function parseConfig(
+  text: string,
+  fileName: string,
+  baseDir: string,
+  command: readonly string[] = [],
+): LoadResult {
   if (Buffer.byteLength(text) > maxFileBytes) return failed(fileName, tooLarge)
   // Without the byte order mark, so that columns are those an editor shows.
   const document = new SourceDocument(text.replace(/^\ufeff/, ''), fileName)
@@ -40,6 +47,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
   const { data } = document
   if (data === undefined) return { ok: false, problems: sortProblems(problems) }
 
+  if (command.length > 0) replaceCommand(data, command)
   const unavailable = takeOutUnavailable(data)
   for (const { path, message } of unavailable) problems.push(document.problem(path, message))
   const excused = new Set(unavailable.flatMap(({ standsFor }) => standsFor.map(formatPath)))
@@ -66,6 +74,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     checkHttp2(root, problemAt)
     checkBalance(root, baseDir, problemAt, warningAt)
     checkOverload(root, problemAt, warningAt)
+    checkApp(root, baseDir, command.length > 0, problemAt, warningAt)
   }
 
   if (problems.length > 0 || !checked.success) return { ok: false, problems: sortProblems(problems) }
@@ -74,6 +83,14 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     config: deepFreeze(resolveConfig(checked.data, baseDir)),
     warnings: sortProblems(warnings),
   }
+}
+
+/** What is no mapping is left for the schema to find. */
+function replaceCommand(data: unknown, command: readonly string[]): void {
+  const root = new Part(data)
+  const app = root.get('app')
+  if (!root.isMapping || (app.exists && !app.isMapping)) return
+  Reflect.set(data as object, 'app', { ...(app.value as object | undefined), command: [...command] })
 }
 
 function failed(file: string, message: string, line = 1, column = 1): LoadResult {

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { appSchema } from './app-schema.ts'
 import { zoneName } from './endpoint-schema.ts'
 import * as kind from './kinds.ts'
 import { listenerSchema } from './listener-schema.ts'
@@ -83,6 +84,9 @@ export const configSchema = kind.mapping(
       .list(listenerSchema, 'a list of at least one listener, each with name, address and routes')
       .describe('Where requests come in.'),
     upstreams: upstreamsSchema.describe('Where requests go, by name.'),
+    app: appSchema
+      .optional()
+      .describe('The application, where the sidecar shall start, watch and restart it.'),
   },
   'a mapping with service, listeners and upstreams',
 )

@@ -21,7 +21,6 @@ const table: readonly Unavailable[] = [
     values: (value) => value === 'auto' || (Number.isInteger(value) && (value as number) > 1),
     advice: 'use 1',
   },
-  { path: 'app', advice: 'use an inbound listener and an upstream for the application' },
   { path: 'tracing', advice: leaveOut },
   {
     path: 'identity.issuer',

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
 import { type Identity, loadIdentity } from '../certs/store.ts'
+import type { AppConfig } from '../config/types/app.ts'
 import type { Config } from '../config/types/config.ts'
 import { type AdminServer, startAdminServer } from './admin/admin-server.ts'
 import { adminSources } from './admin/admin-sources.ts'
 import { listenError } from './admin/listen-error.ts'
+import { appEnvironment } from './app/app-environment.ts'
+import { Supervisor } from './app/supervisor.ts'
 import { reportDefects } from './base/defects.ts'
 import { systemRandom } from './base/random.ts'
 import { TimerWheel } from './base/timer-wheel.ts'
@@ -13,11 +17,14 @@ import type { Discovery } from './discovery/discovery.ts'
 import { reasons } from './message/reason.ts'
 import type { Runtime } from './runtime.ts'
 import { buildSnapshot, type Snapshot } from './snapshot.ts'
+import { AppStats } from './telemetry/app-stats.ts'
 import { createLogger } from './telemetry/log.ts'
 import { LogLimit } from './telemetry/log-limit.ts'
 import { stderrLogStream } from './telemetry/log-stream.ts'
 import { Telemetry } from './telemetry/telemetry.ts'
 import { VERSION } from './version.ts'
+
+type Listeners = Snapshot['listeners']
 
 type Phase = 'setup' | 'running' | 'draining' | 'stopped'
 
@@ -26,6 +33,8 @@ const DRAIN_LOOK_MS = 50
 
 /** How long listeners wait for the first endpoints of upstreams that are looked up, in milliseconds. */
 const DISCOVERY_WAIT_MS = 5000
+/** What is left of the grace when the application is killed, in milliseconds, a tenth at most: its end takes a moment. */
+const END_RESERVE_MS = 500
 
 /** One sidecar: setup -> running -> draining -> stopped. */
 export class SidecarServer {
@@ -34,6 +43,11 @@ export class SidecarServer {
   #phase: Phase = 'setup'
   #admin: AdminServer[] = []
   readonly #guard: CertificateGuard | null
+  readonly #app: Supervisor | null
+  #appEnded: (exitCode: number) => void = () => {}
+  /** Where the application reaches the first outbound listener in plain text, `host:port`. */
+  #outbound: string | null = null
+  #drained: Promise<void> | null = null
 
   private constructor(snapshot: Snapshot, runtime: Runtime) {
     this.#snapshot = snapshot
@@ -43,6 +57,8 @@ export class SidecarServer {
       identity === null
         ? null
         : new CertificateGuard(identity.notBefore, identity.notAfter, runtime.clock, runtime.log)
+    const { app } = snapshot.config
+    this.#app = app === null ? null : this.#supervisor(app)
   }
 
   /**
@@ -50,7 +66,7 @@ export class SidecarServer {
    * be used (CertificateError), an occupied address.
    */
   static async start(config: Config): Promise<SidecarServer> {
-    const stream = stderrLogStream()
+    const stream = stderrLogStream(config.app !== null)
     const log = createLogger({ level: config.log.level, service: config.service, stream })
     const clock = new TurnClock()
     const timers = new TimerWheel(clock.now)
@@ -90,7 +106,7 @@ export class SidecarServer {
     const servers: [string, AdminServer][] = []
     if (config.admin !== null) {
       const { host, port, text } = config.admin.address
-      const sources = adminSources(this.#snapshot)
+      const sources = adminSources(this.#snapshot, this.#app)
       const admin = await startAdminServer({ ...shared, address: text, host, port, full: true, sources })
       this.#admin.push(admin)
       servers.push(['admin', admin])
@@ -109,8 +125,9 @@ export class SidecarServer {
         throw listenError(error, where, `listeners.${listener.name}.address`)
       })
       this.#bound(listener.name, bound)
+      if (listener.direction === 'outbound' && listener.tls === 'none') this.#outbound ??= reachable(bound)
     }
-    for (const [name, { address }] of servers) this.#bound(name, address)
+    for (const [name, server] of servers) this.#bound(name, server.address)
     this.#phase = 'running'
   }
 
@@ -135,8 +152,27 @@ export class SidecarServer {
     return [...upstreams.values()].flatMap(({ discovery }) => (discovery === null ? [] : [discovery]))
   }
 
-  #bound(name: string, { address, family, port }: { address: string; family: string; port: number }): void {
-    this.addresses.push({ name, address: family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}` })
+  #bound(name: string, bound: AddressInfo): void {
+    this.addresses.push({ name, address: addressText(bound) })
+  }
+
+  #supervisor(config: AppConfig): Supervisor {
+    const { clock, timers, random, telemetry, log } = this.#runtime
+    telemetry.app = new AppStats()
+    return new Supervisor({
+      config,
+      runtime: { clock, wheel: timers, random },
+      stats: telemetry.app,
+      log,
+      env: () => appEnvironment(process.env, this.#outbound, config.env),
+      ended: (exitCode) => this.#appEnded(exitCode),
+    })
+  }
+
+  /** Starts the application, if the sidecar runs it. `ended` hears of its end for good, with the code to exit with. */
+  startApp(ended: (exitCode: number) => void): void {
+    this.#appEnded = ended
+    if (this.#phase === 'running') this.#app?.start()
   }
 
   readonly #adminFailed = (path: string, error: unknown): void => {
@@ -150,26 +186,48 @@ export class SidecarServer {
       for (const { settled, problem } of this.#discoveries()) if (!settled) reasons.push(problem)
     const certificate = this.#guard?.problem() ?? null
     if (certificate !== null) reasons.push(certificate)
+    const app = this.#app?.problem() ?? null
+    if (app !== null) reasons.push(app)
     return { ready: reasons.length === 0, reasons }
   }
 
-  /** Finishes what is under way, for as long as the configuration grants, then stops. */
-  async drain(): Promise<void> {
-    if (this.#phase !== 'running') return
+  /**
+   * Finishes what is under way, for as long as the configuration grants, then stops. Where the sidecar runs the
+   * application, what came in for it is finished first; then it is stopped, and can make calls until it is gone.
+   */
+  drain(): Promise<void> {
+    this.#drained ??= this.#phase === 'running' ? this.#drain() : Promise.resolve()
+    return this.#drained
+  }
+
+  async #drain(): Promise<void> {
     this.#phase = 'draining'
-    const deadline = this.#runtime.clock.now() + this.#snapshot.config.shutdown.grace
-    for (const { listener } of this.#snapshot.listeners) listener.drain()
-    while (this.#connections() > 0 && this.#runtime.clock.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+    const { config, listeners } = this.#snapshot
+    const { clock, log } = this.#runtime
+    const deadline = clock.now() + config.shutdown.grace
+    let open = listeners
+    if (this.#app !== null && config.app !== null) {
+      this.#app.retire()
+      const inbound = open.filter(({ config }) => config.direction === 'inbound')
+      open = open.filter(({ config }) => config.direction !== 'inbound')
+      // Long streams may never end, and the application shall have its share of the grace all the same.
+      const share = Math.min(config.app.stop.grace, config.shutdown.grace / 2)
+      await this.#finish(inbound, inbound, deadline - share)
+      const reserve = Math.min(END_RESERVE_MS, config.shutdown.grace / 10)
+      await this.#app.stop(Math.max(0, deadline - reserve - clock.now()))
     }
-    const left = this.#connections()
-    if (left > 0)
-      this.#runtime.log.warn({ connections: left }, 'closing connections that did not end in time')
+    await this.#finish(open, listeners, deadline)
+    const left = connectionsOf(listeners)
+    if (left > 0) log.warn({ connections: left }, 'closing connections that did not end in time')
     await this.stop()
   }
 
-  #connections(): number {
-    return this.#snapshot.listeners.reduce((sum, { listener }) => sum + listener.connections, 0)
+  /** Has listeners accept no more, and waits until those of `awaited` have no connection. */
+  async #finish(open: Listeners, awaited: Listeners, deadline: number): Promise<void> {
+    for (const { listener } of open) listener.drain()
+    while (connectionsOf(awaited) > 0 && this.#runtime.clock.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+    }
   }
 
   /** Closes everything now. */
@@ -177,6 +235,7 @@ export class SidecarServer {
     if (this.#phase === 'stopped') return
     this.#phase = 'stopped'
     this.#guard?.close()
+    this.#app?.close()
     for (const { listener } of this.#snapshot.listeners) listener.close(reasons.draining)
     for (const upstream of this.#snapshot.upstreams.values()) {
       upstream.stop()
@@ -187,6 +246,20 @@ export class SidecarServer {
     this.#runtime.limitedLog.close()
     this.#runtime.log.flush()
   }
+}
+
+function connectionsOf(listeners: Listeners): number {
+  return listeners.reduce((sum, { listener }) => sum + listener.connections, 0)
+}
+
+function addressText({ address, family, port }: AddressInfo): string {
+  return family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** `host:port` to reach it from this machine: a listener on every interface is on loopback too. */
+function reachable({ address, family, port }: AddressInfo): string {
+  const loopback = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address]
+  return addressText({ address: loopback ?? address, family, port })
 }
 
 function recordCertificate(telemetry: Telemetry, identity: Identity): void {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { ConfigDocument } from '../schema.ts'
 import type { Config } from '../types/config.ts'
+import { resolveApp } from './app.ts'
 import { resolveListener } from './listener.ts'
 import { isOff } from './off.ts'
 import { resolveUpstream } from './upstream.ts'
@@ -28,5 +29,6 @@ export function resolveConfig(document: ConfigDocument, baseDir: string): Config
     upstreams: Object.entries(document.upstreams).map(([name, upstream]) =>
       resolveUpstream(name, upstream, baseDir),
     ),
+    app: document.app === undefined ? null : resolveApp(document.app, baseDir),
   }
 }

@@ -51,7 +51,7 @@ function serverNameOf(discovery: DiscoveryConfig | null): string | null {
   return discovery.name.replace(/\.$/, '')
 }
 
-function resolveHealth(health: HealthDocument): HealthConfig {
+export function resolveHealth(health: HealthDocument): HealthConfig {
   const { http, grpc, tcp: _, ...schedule } = health
   const probe: HealthProbe = http
     ? { kind: 'http', ...http }

@@ -1,4 +1,5 @@
 import type { Address } from './address.ts'
+import type { AppConfig } from './app.ts'
 import type { ListenerConfig } from './listener.ts'
 import type { UpstreamConfig } from './upstream.ts'
 
@@ -27,6 +28,8 @@ export interface Config {
   readonly listeners: readonly ListenerConfig[]
   /** In the order of the file; names are unique. */
   readonly upstreams: readonly UpstreamConfig[]
+  /** `null`: somebody else starts the application. */
+  readonly app: AppConfig | null
 }
 
 export interface ServerConfig {

@@ -29,6 +29,8 @@ export interface AdminSources {
   config(): unknown
   /** The certificates in use. */
   certificates(): unknown
+  /** The application that the sidecar runs; left out when it runs none. */
+  readonly app?: () => unknown
 }
 
 const TEXT = 'text/plain; charset=utf-8'
@@ -81,6 +83,13 @@ export function addAdminPages(
     about: 'the certificates in use and when they expire, as JSON',
     read: () => jsonReply(sources.certificates()),
   })
+  const { app } = sources
+  if (app !== undefined) {
+    pages.set('/app', {
+      about: 'the application that the sidecar runs, as JSON',
+      read: () => jsonReply(app()),
+    })
+  }
   pages.set('/', {
     about: 'this page',
     read: () =>

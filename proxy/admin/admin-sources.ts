@@ -1,9 +1,12 @@
+import type { Config } from '../../config/types/config.ts'
+import type { Supervisor } from '../app/supervisor.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { AdminSources } from './admin-page.ts'
 
-/** What the admin server shows of a snapshot. */
-export function adminSources(snapshot: Snapshot): AdminSources {
+/** What the admin server shows of a snapshot, and of the application if the sidecar runs it. */
+export function adminSources(snapshot: Snapshot, app: Supervisor | null): AdminSources {
   return {
+    ...(app === null ? {} : { app: () => app.view() }),
     upstreams: () =>
       [...snapshot.upstreams.values()].map(({ cluster, discovery }) => ({
         name: cluster.name,
@@ -30,8 +33,7 @@ export function adminSources(snapshot: Snapshot): AdminSources {
           lastCheckMs: endpoint.lastCheckMs,
         })),
       })),
-    // Files are named, never shown: there is no secret in it.
-    config: () => snapshot.config,
+    config: () => withoutSecrets(snapshot.config),
     certificates: () =>
       snapshot.identity === null
         ? []
@@ -44,4 +46,12 @@ export function adminSources(snapshot: Snapshot): AdminSources {
             },
           ],
   }
+}
+
+/** Files are named, never shown; but the environment of the application is where passwords are handed over. */
+function withoutSecrets(config: Config): Config {
+  const { app } = config
+  if (app === null) return config
+  const env = Object.fromEntries(Object.keys(app.env).map((name) => [name, '(hidden)']))
+  return { ...config, app: { ...app, env } }
 }

@@ -6,9 +6,12 @@ import type { Config } from '../../config/types/config.ts'
 /** Exit code for a configuration that cannot be used. */
 export const EXIT_INVALID = 2
 
-/** Reads and checks a configuration file. Null after the problems have gone to standard error, one a line. */
-export function readConfigFile(file: string): Config | null {
-  const result = loadConfig(file)
+/**
+ * Reads and checks a configuration file. Null after the problems have gone to standard error, one a line. `command`
+ * is one for the application from the command line.
+ */
+export function readConfigFile(file: string, command: readonly string[] = []): Config | null {
+  const result = loadConfig(file, command)
   if (!result.ok) {
     for (const problem of result.problems) process.stderr.write(`${formatProblem(problem)}\n`)
     sayCount(file, result.problems.length)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { CertificateError } from '../../certs/certificate-error.ts'
+import { whyNotRunnable } from '../../config/app-checks.ts'
 import { SidecarServer } from '../server.ts'
 import { EXIT_INVALID, readConfigFile, sayCertificateProblems } from './config-file.ts'
 
@@ -12,15 +13,29 @@ const EXIT_DEFECT = 70
 export function registerRunCommand(program: Command): void {
   program
     .command('run')
-    .description('run the sidecar until SIGTERM or SIGINT, then drain')
+    .description('run the sidecar, and the application if it shall, until SIGTERM or SIGINT, then drain')
+    .argument('[command...]', 'behind --: the application and its arguments, in place of app.command')
     .requiredOption('-c, --config <file>', 'the YAML file')
-    .addHelpText('after', '\nLogs are JSON lines on standard error.\nExample: pillion run -c pillion.yaml')
-    .action((options: { config: string }) => run(options.config))
+    .addHelpText(
+      'after',
+      '\nLogs are JSON lines on standard error.\nExamples:\n  pillion run -c pillion.yaml\n  pillion run -c pillion.yaml -- node server.js',
+    )
+    .action((command: string[], options: { config: string }) => run(options.config, command))
 }
 
-async function run(file: string): Promise<void> {
-  const config = readConfigFile(file)
+async function run(file: string, command: readonly string[]): Promise<void> {
+  const config = readConfigFile(file, command)
   if (config === null) return
+  const [program] = command
+  if (program !== undefined && config.app !== null) {
+    const { cwd, env } = config.app
+    const wrong = whyNotRunnable(program, cwd ?? process.cwd(), env.PATH ?? process.env.PATH)
+    if (wrong !== null) {
+      process.stderr.write(`error: ${wrong}, expected a program behind -- that can be run\n`)
+      process.exitCode = EXIT_INVALID
+      return
+    }
+  }
   let server: SidecarServer
   try {
     server = await SidecarServer.start(config)
@@ -42,14 +57,18 @@ async function run(file: string): Promise<void> {
     process.exit(EXIT_DEFECT)
   })
   let asked = 0
+  let exitCode = 0
+  const drain = (): void => {
+    server.drain().then(
+      () => process.exit(exitCode),
+      () => process.exit(EXIT_FAILED),
+    )
+  }
   const stop = (signal: NodeJS.Signals): void => {
     asked += 1
     if (asked > 1) process.exit(EXIT_FAILED)
     server.log.info({ signal }, `${signal}: finishing what is under way`)
-    server.drain().then(
-      () => process.exit(0),
-      () => process.exit(EXIT_FAILED),
-    )
+    drain()
   }
   // Unhandled it would end the process, which is not what whoever sends it means.
   process.on('SIGHUP', () =>
@@ -57,4 +76,10 @@ async function run(file: string): Promise<void> {
   )
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  // Last, when its output cannot come before the line above, and a signal finds it watched.
+  server.startApp((code) => {
+    exitCode = code
+    server.log.info({ code }, 'the application has ended for good: finishing what is under way')
+    drain()
+  })
 }

@@ -1,3 +1,4 @@
+import type { AppStats } from './app-stats.ts'
 import type { CertificateStats } from './certificate-expiry.ts'
 import type { ConcurrencyStats } from './concurrency-stats.ts'
 import type { ConfigStats } from './config-stats.ts'
@@ -19,6 +20,7 @@ export interface Counted {
   readonly config: ConfigStats
   readonly eventLoopLag: EventLoopLag
   readonly log: { readonly dropped: number } | null
+  readonly app: AppStats | null
   readonly requestStats: ReadonlyMap<string, RequestStats>
   readonly upstreamStats: ReadonlyMap<string, UpstreamStats>
   readonly endpointStats: ReadonlyMap<string, EndpointStats>
@@ -154,6 +156,14 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     pillion_discovery_last_success_timestamp_seconds: discoveries((d, samples) => {
       if (d.succeededAt > 0) samples.add(d.succeededAt / 1000, d.labels)
     }),
+
+    pillion_app_up: (samples) => {
+      if (from.app !== null) samples.add(from.app.up ? 1 : 0)
+    },
+    pillion_app_restarts_total: (samples) => from.app?.collectRestarts(samples),
+    pillion_app_start_time_seconds: (samples) => {
+      if (from.app !== null && from.app.startedAt > 0) samples.add(from.app.startedAt / 1000)
+    },
 
     pillion_certificate_expiry_timestamp_seconds: (samples) => from.certificates.collect(samples),
     pillion_config_info: (samples) => {

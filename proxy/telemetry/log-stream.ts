@@ -14,11 +14,19 @@ export interface LogStream {
 const MAX_BUFFERED = 1024 * 1024
 
 /**
- * A stream that writes to a file descriptor in the background, several lines at a time; the rest is written when the
- * process exits. When the reader is gone, lines are thrown away: a log must not take the proxy down.
+ * Bytes that a pipe takes in one piece, whoever else writes into it: PIPE_BUF of Linux. Lines beyond it are rare, and may
+ * be mixed.
  */
-export function createLogStream(fd: number): LogStream {
-  const destination = pino.destination({ fd, sync: false, maxLength: MAX_BUFFERED })
+const ATOMIC_WRITE = 4096
+
+/**
+ * A stream that writes to a file descriptor in the background, several lines at a time; the rest is written when the
+ * process exits. When the reader is gone, lines are thrown away: a log must not take the proxy down. With `shared` other
+ * processes write there too, and no line of theirs shall end up within one of these.
+ */
+export function createLogStream(fd: number, shared = false): LogStream {
+  const maxWrite = shared ? { maxWrite: ATOMIC_WRITE } : {}
+  const destination = pino.destination({ fd, sync: false, maxLength: MAX_BUFFERED, ...maxWrite })
   let dropped = 0
   let broken = false
   destination.on('drop', () => {
@@ -49,8 +57,8 @@ export function createLogStream(fd: number): LogStream {
 
 let stderr: LogStream | null = null
 
-/** Standard error, opened once. */
-export function stderrLogStream(): LogStream {
-  stderr ??= createLogStream(2)
+/** Standard error, opened once, by whoever comes first. */
+export function stderrLogStream(shared = false): LogStream {
+  stderr ??= createLogStream(2, shared)
   return stderr
 }

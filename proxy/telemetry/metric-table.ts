@@ -259,6 +259,21 @@ export const METRICS = {
     help: 'When the endpoints of an upstream were last looked up with success, in seconds since 1970.',
     labels: [...upstream, 'source'],
   },
+  pillion_app_up: {
+    type: 'gauge',
+    help: 'Whether the application that the sidecar started runs and is ready: 1 yes, 0 no.',
+    labels: [],
+  },
+  pillion_app_restarts_total: {
+    type: 'counter',
+    help: 'Restarts of the application, by cause: exit, signal, start, ready or live.',
+    labels: ['cause'],
+  },
+  pillion_app_start_time_seconds: {
+    type: 'gauge',
+    help: 'When the application was last started, in seconds since 1970.',
+    labels: [],
+  },
   pillion_certificate_expiry_timestamp_seconds: {
     type: 'gauge',
     help: 'When the certificate stops being valid, in seconds since 1970, by kind: leaf, intermediate or ca.',

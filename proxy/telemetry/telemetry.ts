@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../base/clock.ts'
 import { prefersOpenMetrics } from './accept.ts'
+import type { AppStats } from './app-stats.ts'
 import { CertificateStats } from './certificate-expiry.ts'
 import { collectors } from './collectors.ts'
 import { ConcurrencyStats } from './concurrency-stats.ts'
@@ -39,6 +40,8 @@ export class Telemetry {
   readonly config: ConfigStats
   readonly eventLoopLag: EventLoopLag
   readonly log: { readonly dropped: number } | null
+  /** Null when the sidecar runs no application. */
+  app: AppStats | null
   readonly requestStats = new Map<string, RequestStats>()
   readonly upstreamStats = new Map<string, UpstreamStats>()
   readonly endpointStats = new Map<string, EndpointStats>()
@@ -54,6 +57,7 @@ export class Telemetry {
     this.service = options.service
     this.version = options.version
     this.log = options.log ?? null
+    this.app = null
     this.certificates = new CertificateStats()
     this.config = new ConfigStats()
     this.eventLoopLag = new EventLoopLag((options.clock ?? systemClock).now)

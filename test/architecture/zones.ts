@@ -5,7 +5,15 @@
 const SHARED = ['proxy/base', 'proxy/message', 'proxy/telemetry', 'certs', 'config/types']
 const CODECS = ['proxy/codec', 'proxy/codec/http1', 'proxy/codec/http2']
 const DECISIONS = ['proxy/route', 'proxy/policy', 'proxy/balance', 'proxy/discovery']
-const LAYERS = [...SHARED, ...CODECS, ...DECISIONS, 'proxy/downstream', 'proxy/upstream', 'proxy/exchange']
+const LAYERS = [
+  ...SHARED,
+  ...CODECS,
+  ...DECISIONS,
+  'proxy/downstream',
+  'proxy/upstream',
+  'proxy/exchange',
+  'proxy/app',
+]
 
 export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   certs: [],
@@ -24,6 +32,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'proxy/downstream': [...SHARED, ...CODECS],
   'proxy/upstream': [...SHARED, ...CODECS],
   'proxy/exchange': [...SHARED, ...CODECS, ...DECISIONS, 'proxy/downstream', 'proxy/upstream'],
+  'proxy/app': [...SHARED, 'proxy/balance'],
   'proxy/admin': [...LAYERS, 'config', 'proxy'],
   'proxy/commands': [...LAYERS, 'config', 'proxy', 'proxy/admin', 'examples'],
   proxy: [...LAYERS, 'config', 'proxy/admin', 'proxy/commands'],

@@ -67,3 +67,16 @@ t.test('the configuration cannot be changed', async (t) => {
   t.equal(Reflect.set(config.listeners[0]!.limits, 'streams', 1), false)
   t.equal(Reflect.set(config.upstreams[0]!.endpoints[0]!.address, 'port', 1), false)
 })
+
+t.test('a command from elsewhere replaces that of the file, and is not looked for', async (t) => {
+  const command = ['no-such-program', '--port=1']
+  const app = (text: string) => {
+    const result = parseConfig(text, 'a.yaml', '/', command)
+    return result.ok ? result.config.app : problems(result)
+  }
+  t.match(app(smallest), { command, stop: { signal: 'SIGTERM' } })
+  t.match(app(`${smallest}app: { command: [other], env: { A: b } }\n`), { command, env: { A: 'b' } })
+  t.match(app(`${smallest}app: { env: { A: b } }\n`), { command, env: { A: 'b' } })
+  t.match(app(`${smallest}app: 3\n`), [/^a\.yaml:4:6: app: expected a mapping with a command/])
+  t.match(app('- 1\n'), [/^a\.yaml:1:1: expected a mapping with service/])
+})

@@ -107,6 +107,8 @@ export interface SidecarOptions {
   readonly anonymous?: boolean
   /** Port of the admin server, any free one by default. */
   readonly admin?: number
+  /** Further arguments of `pillion run`. */
+  readonly args?: readonly string[]
 }
 
 /** Starts a sidecar and waits until it is ready. It is killed with the test, unless `stop` came first. */
@@ -120,7 +122,7 @@ export async function startSidecar(t: Test, options: SidecarOptions): Promise<Si
 export function runSidecar(t: Test, options: SidecarOptions): Child {
   const file = join(options.mesh.path, `${options.service}.yaml`)
   writeFileSync(file, configText(options))
-  const child = runTypeScript(main, ['run', '-c', file])
+  const child = runTypeScript(main, ['run', '-c', file, ...(options.args ?? [])])
   t.teardown(async () => {
     if (!t.passing()) process.stderr.write(`log of ${options.service}:\n${child.stderr}`)
     if (child.running) await child.stop('SIGKILL')

@@ -246,3 +246,13 @@ t.test('closing ends idle connections and lets go of the port', async (t) => {
   await once(again, 'listening')
   again.close()
 })
+
+t.test('the application has a page where the sidecar runs one', async (t) => {
+  const without = await start(t)
+  t.equal((await ask(without, '/app')).status, 404)
+  const server = await start(t, { sources: { ...sources, app: () => ({ state: 'ready', pid: 7 }) } })
+  const { status, body } = await ask(server, '/app')
+  t.equal(status, 200)
+  t.strictSame(JSON.parse(body), { state: 'ready', pid: 7 })
+  t.match((await ask(server, '/')).body, /^\/app +the application that the sidecar runs, as JSON$/m)
+})

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
+import { AppStats } from '../../../proxy/telemetry/app-stats.ts'
 import { METRICS, type MetricDefinition } from '../../../proxy/telemetry/metric-table.ts'
 import { Telemetry } from '../../../proxy/telemetry/telemetry.ts'
 import { parseScrape, sampleValue } from './scrape.ts'
@@ -51,6 +52,9 @@ function filled(t: Teardown, processMetrics = false): Telemetry {
   telemetry.concurrency('', 'app').limit = 30
   telemetry.concurrency('', 'app').baselineMs = 250
   telemetry.certificates.set([{ kind: 'leaf', id: 'spiffe://mesh.local/a', notAfter: 1_800_000_000_000 }])
+  telemetry.app = new AppStats()
+  telemetry.app.startedAt = 1_700_000_000_500
+  telemetry.app.restarts.live.value = 2
   telemetry.config.recordLoad('abc123', 1_700_000_000_500)
   return telemetry
 }
@@ -96,6 +100,10 @@ t.test('what was counted is in the scrape, with exactly its labels', async (t) =
     ['pillion_upstream_requests_total', endpoint, 9],
     ['pillion_upstream_healthy', endpoint, 1],
     ['pillion_upstream_health_checks_total', { ...endpoint, result: 'failed' }, 1],
+    ['pillion_app_up', {}, 0],
+    ['pillion_app_restarts_total', { cause: 'live' }, 2],
+    ['pillion_app_restarts_total', { cause: 'exit' }, 0],
+    ['pillion_app_start_time_seconds', {}, 1_700_000_000.5],
     ['pillion_certificate_expiry_timestamp_seconds', { kind: 'leaf', id: 'spiffe://mesh.local/a' }, 1.8e9],
     ['pillion_config_info', { hash: 'abc123' }, 1],
     ['pillion_config_last_reload_success', {}, 1],
