@@ -6,7 +6,7 @@ import { adminSources } from './admin/admin-sources.ts'
 import { listenError } from './admin/listen-error.ts'
 import { reportDefects } from './base/defects.ts'
 import { systemRandom } from './base/random.ts'
-import { TimerWheel } from './base/timer-wheel.ts'
+import { LONGEST_TURN_MS, TimerWheel } from './base/timer-wheel.ts'
 import { TurnClock } from './base/turn-clock.ts'
 import { CertificateGuard } from './certificate-guard.ts'
 import { reasons } from './message/reason.ts'
@@ -19,6 +19,9 @@ import { Telemetry } from './telemetry/telemetry.ts'
 import { VERSION } from './version.ts'
 
 type Phase = 'setup' | 'running' | 'draining' | 'stopped'
+
+/** How exact deadlines are, in milliseconds. */
+const TICK_MS = 10
 
 /** How often a drain looks whether the last connection has gone, in milliseconds. */
 const DRAIN_LOOK_MS = 50
@@ -49,7 +52,7 @@ export class SidecarServer {
     const stream = stderrLogStream()
     const log = createLogger({ level: config.log.level, service: config.service, stream })
     const clock = new TurnClock()
-    const timers = new TimerWheel(clock.now)
+    const timers = new TimerWheel(clock.now, TICK_MS, LONGEST_TURN_MS)
     const telemetry = new Telemetry({ service: config.service, version: VERSION, log: stream })
     const limitedLog = new LogLimit(log, clock, timers)
     const runtime = { clock, random: systemRandom, timers, telemetry, log, limitedLog }

@@ -69,7 +69,7 @@ export class ProgressSweep implements Deadline {
 
   /** There is something to look at, after a time without. */
   start(): void {
-    const now = this.#timers.now()
+    const now = this.#timers.time()
     this.#frame = null
     this.#takenAt = now
     this.#sentAt = now
@@ -90,7 +90,7 @@ export class ProgressSweep implements Deadline {
 
   expired(): void {
     this.armed = false
-    const now = this.#timers.now()
+    const now = this.#timers.time()
     const connection = this.#connection
     this.#lookAtFrame(connection.unfinishedFrame, now)
     if (this.#limits.writeMs > 0 && !this.#stopped) this.#lookAtSocket(now)
