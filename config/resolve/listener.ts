@@ -11,6 +11,7 @@ type RuleDocument = ListenerDocument['authorize'][number]
 export function resolveListener(listener: ListenerDocument): ListenerConfig {
   const { name, address, tls, timeouts, limits, http1 } = listener
   const exposed = tls === 'none' && !isLoopback(address)
+  const silence = orNull(timeouts.stream)
   const streams = limits.streams ?? (exposed ? 100 : 1024)
   return {
     name,
@@ -23,8 +24,8 @@ export function resolveListener(listener: ListenerDocument): ListenerConfig {
     forwarded: listener.forwarded,
     via: isOff(listener.via) ? null : listener.via,
     authorize: listener.authorize.map(resolveRule),
-    routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`)),
-    timeouts: { ...timeouts, stream: orNull(timeouts.stream), tunnel: orNull(timeouts.tunnel) },
+    routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`, silence)),
+    timeouts: { ...timeouts, stream: silence, tunnel: orNull(timeouts.tunnel) },
     limits: {
       ...limits,
       streams,

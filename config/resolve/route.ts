@@ -5,7 +5,11 @@ import { orNull } from './off.ts'
 type RouteDocument = ConfigDocument['listeners'][number]['routes'][number]
 type HeaderDocument = NonNullable<RouteDocument['match']['headers']>[string]
 
-export function resolveRoute(route: RouteDocument, defaultName: string): RouteConfig {
+/** gRPC streams may be silent for this long where nothing else is said, in milliseconds. */
+const GRPC_IDLE = 3_600_000
+
+/** `idle` is the listener's `timeouts.stream`. */
+export function resolveRoute(route: RouteDocument, defaultName: string, idle: number | null): RouteConfig {
   const { match, upstream, retry } = route
   const targets = typeof upstream === 'string' ? { [upstream]: 1 } : upstream
   return {
@@ -22,11 +26,24 @@ export function resolveRoute(route: RouteDocument, defaultName: string): RouteCo
       .filter(([, weight]) => weight > 0)
       .map(([name, weight]) => ({ upstream: name, weight })),
     timeout: orNull(route.timeout),
+    maxDuration: orNull(route.maxDuration),
+    ...resolveIdle(route, idle),
     retry: retry
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
     upgrades: route.upgrades,
   }
+}
+
+function resolveIdle(
+  { idleTimeout }: RouteDocument,
+  idle: number | null,
+): Pick<RouteConfig, 'idleTimeout' | 'grpcIdleTimeout'> {
+  if (idleTimeout === undefined) {
+    return { idleTimeout: idle, grpcIdleTimeout: idle === null ? null : Math.max(idle, GRPC_IDLE) }
+  }
+  const own = orNull(idleTimeout)
+  return { idleTimeout: own, grpcIdleTimeout: own }
 }
 
 function resolveHeader(name: string, wanted: HeaderDocument): HeaderMatch {

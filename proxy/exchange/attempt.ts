@@ -9,6 +9,7 @@ import type { ClientSession } from '../message/session.ts'
 import type { MessageSink, MessageStream } from '../message/stream.ts'
 import type { EndpointPool, SessionWaiter } from '../upstream/endpoint-pool.ts'
 import type { Cluster } from './cluster.ts'
+import { endLife, endTry, isOver } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 
 /** One try of an exchange at one endpoint: waits for a session, then takes the response. */
@@ -25,6 +26,8 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   /** Monotonic milliseconds at which the request went, and the head of its response came; 0: not yet. */
   sentAt: number
   answeredAt: number
+  /** Time for the head of a response, in milliseconds; the timer is null when there is no limit. */
+  limitMs: number
   timer: Timer | null
   timers: TimerWheel | null
 
@@ -37,6 +40,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.released = false
     this.sentAt = 0
     this.answeredAt = 0
+    this.limitMs = 0
     this.timer = null
     this.timers = null
     endpoint.active += 1
@@ -51,6 +55,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   sessionReady(session: ClientSession): void {
+    if (isOver(this.exchange)) return endLife(this.exchange)
     this.stream = session.open(this, this.exchange)
     this.sentAt = this.exchange.context.clock.now()
     this.exchange.sendRequest(this, this.stream)
@@ -62,6 +67,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
 
   /** Gives the try `ms` milliseconds for the head of a response. */
   limit(timers: TimerWheel, ms: number): void {
+    this.limitMs = ms
     this.timers = timers
     this.timer = new Timer(this, 0)
     timers.arm(this.timer, ms)
@@ -72,7 +78,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   expired(): void {
-    this.exchange.tryOverdue(this)
+    endTry(this.exchange, this, this.limitMs)
   }
 
   /** Ends the try from our side. */

@@ -12,12 +12,25 @@ export interface Destination {
   readonly stats: RequestStats
 }
 
+/** How long the requests of a route may take, in milliseconds. */
+export interface RouteTimes {
+  /** From the last byte of the request to the head of the response; null: no limit. */
+  readonly response: number | null
+  /** From the head of the request to the end of the response; null: no limit. */
+  readonly whole: number | null
+  /** Without anything that moves, in ordinary requests and gRPC calls; as `MessageStream.silenceMs`. */
+  readonly silence: number
+  readonly grpcSilence: number
+}
+
+/** No limits of its own. */
+export const NO_TIMES: RouteTimes = { response: null, whole: null, silence: -1, grpcSilence: -1 }
+
 /** Where a route sends its requests, and how. */
 export class RouteTarget {
   readonly name: string
   readonly destinations: readonly Destination[]
-  /** Time from the last byte of the request to the head of the response, in milliseconds; null: no limit. */
-  readonly timeout: number | null
+  readonly times: RouteTimes
   readonly retry: RetryPolicy | null
   /** The tunnels it opens, by `Head.tunnel`. */
   readonly tunnels: TunnelPolicy
@@ -27,14 +40,14 @@ export class RouteTarget {
   constructor(
     name: string,
     destinations: readonly Destination[],
-    timeout: number | null,
+    times: RouteTimes,
     retry: RetryPolicy | null,
     tunnels: TunnelPolicy,
     random: Random = systemRandom,
   ) {
     this.name = name
     this.destinations = destinations
-    this.timeout = timeout
+    this.times = times
     this.retry = retry
     this.tunnels = tunnels
     this.#total = destinations[destinations.length - 1].upTo

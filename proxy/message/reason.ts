@@ -44,45 +44,22 @@ export class Reason {
 
   /** The same reason with what happened in this case. */
   with(detail: string): Reason {
-    return new Reason(
-      this.code,
-      this.fault,
-      this.status,
-      this.grpcStatus,
-      this.http2,
-      this.unprocessed,
-      this.sentence,
-      detail,
-    )
+    return this.#variant(this.http2, this.unprocessed, detail)
   }
 
   /** The same reason with the HTTP/2 error code that it came with. */
   withHttp2(code: number, detail: string): Reason {
-    return new Reason(
-      this.code,
-      this.fault,
-      this.status,
-      this.grpcStatus,
-      code,
-      this.unprocessed,
-      this.sentence,
-      detail,
-    )
+    return this.#variant(code, this.unprocessed, detail)
   }
 
   /** The same reason, known to have happened before the peer processed anything. */
   asUnprocessed(): Reason {
-    if (this.unprocessed) return this
-    return new Reason(
-      this.code,
-      this.fault,
-      this.status,
-      this.grpcStatus,
-      this.http2,
-      true,
-      this.sentence,
-      this.detail,
-    )
+    return this.unprocessed ? this : this.#variant(this.http2, true, this.detail)
+  }
+
+  #variant(http2: number, unprocessed: boolean, detail: string): Reason {
+    const { code, fault, status, grpcStatus, sentence } = this
+    return new Reason(code, fault, status, grpcStatus, http2, unprocessed, sentence, detail)
   }
 
   /** True when both are the same kind of reason, whatever their detail. */
@@ -262,6 +239,15 @@ export const reasons = {
     CANCEL,
     false,
     'the response took longer than the time allowed',
+  ),
+  deadlineExceeded: new Reason(
+    'deadline-exceeded',
+    upstream,
+    504,
+    4,
+    CANCEL,
+    false,
+    'the request was not complete within the time that its caller or the route allows',
   ),
   downstreamReset: new Reason(
     'downstream-reset',

@@ -7,7 +7,7 @@ import type { Caller } from '../../proxy/downstream/caller.ts'
 import { createServerSession, type ServerSessionOptions } from '../../proxy/downstream/server-session.ts'
 import { CallerContext } from '../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../proxy/exchange/cluster.ts'
-import { RouteTarget } from '../../proxy/exchange/route-target.ts'
+import { NO_TIMES, RouteTarget, type RouteTimes } from '../../proxy/exchange/route-target.ts'
 import { ServedHosts } from '../../proxy/exchange/served-hosts.ts'
 import type { Head } from '../../proxy/message/head.ts'
 import { STRICT_PATHS } from '../../proxy/message/path.ts'
@@ -54,6 +54,7 @@ const SESSION: Omit<ServerSessionOptions, 'timers'> = {
   bodyMs: 60_000,
   writeMs: 60_000,
   streamMs: 300_000,
+  shortestSilenceMs: 0,
 }
 
 export interface ProxyBenchOptions {
@@ -61,6 +62,7 @@ export interface ProxyBenchOptions {
   readonly upstream?: Partial<ClientSessionOptions>
   readonly maxBodyBytes?: number
   readonly timeout?: number | null
+  readonly times?: Partial<RouteTimes>
   readonly inbound?: boolean
   /** The endpoint speaks for itself, in octets: see `endpointReceived` and `endpointSockets`. */
   readonly rawEndpoint?: boolean
@@ -131,7 +133,7 @@ export class ProxyBench {
     const target = new RouteTarget(
       'route',
       [{ cluster: this.cluster, upTo: 1, stats: requests }],
-      this.#options.timeout ?? null,
+      { ...NO_TIMES, response: this.#options.timeout ?? null, ...this.#options.times },
       null,
       { allowed: new Set(), idleMs: 0 },
     )

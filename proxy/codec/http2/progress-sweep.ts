@@ -13,6 +13,8 @@ export interface ProgressLimits {
   readonly bodyMs: number
   readonly writeMs: number
   readonly streamMs: number
+  /** The shortest limit that a stream has in place of `streamMs`. */
+  readonly shortestSilenceMs: number
 }
 
 /** The connection whose streams are swept. */
@@ -61,8 +63,7 @@ export class ProgressSweep implements Deadline {
     this.#connection = connection
     this.#timers = timers
     this.#limits = limits
-    const { headMs, bodyMs, writeMs, streamMs } = limits
-    this.#period = Math.min(...[headMs, bodyMs, writeMs, streamMs].filter((ms) => ms > 0)) / 4
+    this.#period = Math.min(...Object.values(limits).filter((ms) => ms > 0)) / 4
     this.#stopped = this.#period === Number.POSITIVE_INFINITY
     this.#timer = new Timer(this, 0)
   }
@@ -156,8 +157,11 @@ export class ProgressSweep implements Deadline {
     if (moved !== seen.moved) {
       seen.moved = moved
       seen.movedAt = now
-    } else if (streamMs > 0 && stream.tunnel === '' && now - seen.movedAt >= streamMs) {
-      this.#connection.streamOverdue(stream)
+    } else {
+      const silenceMs = stream.silenceMs < 0 ? streamMs : stream.silenceMs
+      if (silenceMs > 0 && stream.tunnel === '' && now - seen.movedAt >= silenceMs) {
+        this.#connection.streamOverdue(stream)
+      }
     }
   }
 

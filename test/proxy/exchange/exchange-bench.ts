@@ -7,10 +7,10 @@ import { FAILED, type Outcome } from '../../../proxy/balance/outcome.ts'
 import type { Caller } from '../../../proxy/downstream/caller.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../../proxy/exchange/cluster.ts'
-import { RouteTarget } from '../../../proxy/exchange/route-target.ts'
+import { NO_TIMES, RouteTarget } from '../../../proxy/exchange/route-target.ts'
 import { ServedHosts } from '../../../proxy/exchange/served-hosts.ts'
 import type { Added } from '../../../proxy/message/added.ts'
-import type { Fields } from '../../../proxy/message/fields.ts'
+import { type Fields, NO_FIELDS } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import { type PathRules, STRICT_PATHS } from '../../../proxy/message/path.ts'
 import type { Reason } from '../../../proxy/message/reason.ts'
@@ -40,8 +40,11 @@ export const ANY: MatchConfig = {
 export class FakeStream implements MessageStream {
   receiver: MessageSink | null = null
   source: MessageSource | null = null
+  silenceMs = -1
   readonly heads: Head[] = []
   readonly requestIds: number[] = []
+  /** What was added to each head, but for the request id. */
+  readonly added: Record<string, string>[] = []
   body = ''
   fields: Fields | null = null
   ended = false
@@ -56,6 +59,8 @@ export class FakeStream implements MessageStream {
     this.#check()
     this.heads.push(head)
     this.requestIds.push(added === null ? 0 : added.requestId)
+    const { names, values } = added?.fields ?? NO_FIELDS
+    this.added.push(Object.fromEntries(names.map((name, i) => [name, values[i] as string])))
     this.ended = end
   }
 
@@ -108,6 +113,8 @@ export class FakePool {
   /** Why nothing can be waited for, null when it can. */
   refusal: Reason | null = null
   connected = true
+  /** A connection is on its way. */
+  connecting = true
   crediting = true
 
   ready(): ClientSession | null {
@@ -149,6 +156,9 @@ export class FakePool {
 export interface BenchOptions {
   readonly endpoints?: number
   readonly timeout?: number | null
+  readonly maxDuration?: number
+  readonly silence?: number
+  readonly grpcSilence?: number
   readonly retry?: Partial<RetryConfig> | null
   readonly match?: Partial<MatchConfig>
   readonly authorize?: readonly AuthorizeRule[]
@@ -220,7 +230,12 @@ export class ExchangeBench {
     const target = new RouteTarget(
       'route',
       [{ cluster: this.cluster, upTo: 1, stats: this.stats }],
-      options.timeout ?? null,
+      {
+        response: options.timeout ?? null,
+        whole: options.maxDuration ?? null,
+        silence: options.silence ?? NO_TIMES.silence,
+        grpcSilence: options.grpcSilence ?? NO_TIMES.grpcSilence,
+      },
       retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
       { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
     )

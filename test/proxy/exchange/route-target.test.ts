@@ -1,6 +1,6 @@
 import t from 'tap'
 import { SeededRandom } from '../../../proxy/base/random.ts'
-import { RouteTarget } from '../../../proxy/exchange/route-target.ts'
+import { NO_TIMES, RouteTarget } from '../../../proxy/exchange/route-target.ts'
 import { NO_TUNNELS } from '../../../proxy/policy/tunnels.ts'
 import { ExchangeBench } from './exchange-bench.ts'
 
@@ -14,7 +14,7 @@ t.test('destinations are drawn by their weights', async (t) => {
       { ...destination, upTo: 99 },
       { ...destination, upTo: 100 },
     ],
-    null,
+    NO_TIMES,
     null,
     NO_TUNNELS,
     new SeededRandom(5),
