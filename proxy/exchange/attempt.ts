@@ -12,6 +12,9 @@ import type { Cluster } from './cluster.ts'
 import { endLife, endTry, isOver } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 
+/** HTTP/2 error code of a stream that is not wanted any more (RFC 9113 §7). */
+const CANCEL = 8
+
 /** One try of an exchange at one endpoint: waits for a session, then takes the response. */
 export class Attempt implements MessageSink, SessionWaiter, Deadline {
   readonly exchange: Exchange
@@ -81,10 +84,13 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     endTry(this.exchange, this, this.limitMs)
   }
 
-  /** Ends the try from our side. */
+  /**
+   * Ends the try from our side. Over HTTP/2 that is CANCEL whatever the reason: what a caller did wrong, or says of its own
+   * stream, is no word between us and the endpoint, whose connection others share (RFC 9113 §7).
+   */
   cancel(reason: Reason): void {
     if (this.stream === null) this.pool.leave(this)
-    else this.stream.cancel(reason)
+    else this.stream.cancel(reason.http2 === CANCEL ? reason : reason.withHttp2(CANCEL, reason.detail))
     this.release()
   }
 

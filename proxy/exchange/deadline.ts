@@ -6,6 +6,7 @@ import { type Reason, reasons } from '../message/reason.ts'
 import type { Attempt } from './attempt.ts'
 import { cutOff, giveUp } from './ending.ts'
 import type { Exchange } from './exchange.ts'
+import { wasFair } from './outcome-of.ts'
 import type { RouteTarget } from './route-target.ts'
 
 // What an exchange's timers stand for.
@@ -13,12 +14,6 @@ import type { RouteTarget } from './route-target.ts'
 const RESPONSE = 0
 /** The response has to be complete: `grpc-timeout` of the caller, `maxDuration` of the route. */
 const LIFE = 1
-
-/**
- * An endpoint that had the whole request for a shorter time than this, in milliseconds, is not blamed for a deadline that
- * passed: callers choose theirs, and one that chooses badly must not get endpoints ejected.
- */
-const FAIR_MS = 100
 
 /** The exchange has begun: starts the deadlines that run from here. */
 export function limitLife(exchange: Exchange): void {
@@ -95,7 +90,7 @@ export function lifeOver(exchange: Exchange): Reason {
 
 function isEndpointLate({ attempt, context, requestEnded, requestBytes }: Exchange): boolean {
   if (attempt === null || attempt.stream === null || !requestEnded) return false
-  return attempt.credited >= requestBytes && context.clock.now() - attempt.sentAt >= FAIR_MS
+  return attempt.credited >= requestBytes && wasFair(attempt.sentAt, context.clock.now())
 }
 
 /** The response to one try is overdue. */

@@ -258,7 +258,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.grpcStatus = grpcStatus
     this.down.source = attempt.stream
     this.down.head(head, null, end)
-    if (end) complete(this)
+    if (end) complete(this, false)
   }
 
   responseData(chunk: Buffer, from: number, to: number, end: boolean): void {

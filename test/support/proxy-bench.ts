@@ -11,11 +11,13 @@ import { NO_TIMES, RouteTarget, type RouteTimes } from '../../proxy/exchange/rou
 import { ServedHosts } from '../../proxy/exchange/served-hosts.ts'
 import type { Head } from '../../proxy/message/head.ts'
 import { STRICT_PATHS } from '../../proxy/message/path.ts'
+import { reasons } from '../../proxy/message/reason.ts'
 import type {
   ClientSession,
   ClientSessionOwner,
   Protocol,
   RequestAcceptor,
+  ServerSession,
 } from '../../proxy/message/session.ts'
 import type { MessageStream } from '../../proxy/message/stream.ts'
 import { Authorization } from '../../proxy/policy/authorize.ts'
@@ -94,6 +96,8 @@ export class ProxyBench {
   readonly #to: Protocol
   readonly #options: ProxyBenchOptions
   readonly #sessions: ClientSession[] = []
+  /** Of callers. */
+  readonly #served: ServerSession[] = []
   #caller: ClientSession | null = null
 
   constructor(from: Protocol, to: Protocol, options: ProxyBenchOptions = {}) {
@@ -176,12 +180,13 @@ export class ProxyBench {
       ...(stats === null ? {} : this.#options.session),
       timers: this.clock.timers,
     }
-    createServerSession(transport, protocol, options, acceptor, {
+    const session = createServerSession(transport, protocol, options, acceptor, {
       scheme: 'http',
       limitReached: (limit) => stats?.limits.count(limit),
       replied: (reason) => stats?.localReplies.count(reason.code),
       closed: () => {},
     })
+    if (stats !== null) this.#served.push(session)
     transport.start()
   }
 
@@ -281,6 +286,11 @@ export class ProxyBench {
       await settle(2)
     }
     await settle()
+  }
+
+  /** Ends every connection with its callers, as a sidecar that stops does. */
+  stop(): void {
+    for (const session of this.#served) session.close(reasons.draining)
   }
 
   close(): void {

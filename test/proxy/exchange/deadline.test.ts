@@ -305,6 +305,28 @@ t.test('grpc-timeout: a deadline that was never fair says nothing of the endpoin
   t.strictSame(bench.held, NOTHING_HELD)
 })
 
+t.test('grpc-timeout: an endpoint that keeps to it is judged the same', async (t) => {
+  const late = Fields.of({ ...GRPC_FIELDS, 'grpc-status': '4' })
+  for (const [timeout, ms, results] of [
+    ['50m', 40, []],
+    ['500m', 490, ['0 failed']],
+    [null, 10, ['0 failed']],
+  ] as const) {
+    const bench = new ExchangeBench({ endpoints: 1 })
+    bench.request(call(timeout))
+    bench.clock.advance(ms)
+    bench.upstream[0]?.receiver?.head(Head.response(200, late), null, true)
+    t.strictSame(bench.results, results, `${timeout}`)
+    t.strictSame(bench.held, NOTHING_HELD)
+  }
+  const begun = new ExchangeBench({ endpoints: 1 })
+  begun.request(call('500m'))
+  begun.upstream[0]?.receiver?.head(Head.response(200, Fields.of(GRPC_FIELDS)), null, false)
+  begun.clock.advance(490)
+  begun.upstream[0]?.receiver?.trailers(Fields.of({ 'grpc-status': '4' }))
+  t.strictSame(begun.results, ['0 good'])
+})
+
 t.test('grpc-timeout: the route’s limits count beside it', async (t) => {
   const timeout = new ExchangeBench({ timeout: 300 })
   const down = timeout.request(call('10S'))
