@@ -218,6 +218,42 @@ t.test('turns that are long again and again slow deadlines down and do not switc
   t.strictSame(bell.rung, [1, 2], 'up to the longest turn time is time')
 })
 
+t.test('stalls at random, against a sum of what counts', async (t) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new SeededRandom(seed)
+    const pick = (count: number): number => Math.floor(random.next() * count)
+    const { wheel, time } = makeWheel(pick(1000), LONGEST_TURN_MS)
+    const due = new Map<number, number>()
+    const bell = new Bell()
+    const timers = Array.from({ length: 20 }, (_, kind) => new Timer(bell, kind))
+    let counted = 0
+    bell.onRing = (kind) => {
+      const at = due.get(kind)
+      if (at === undefined || at > counted) t.fail(`seed ${seed}: ${kind} fired at ${counted}, due at ${at}`)
+      due.delete(kind)
+    }
+    for (let step = 0; step < 1000; step++) {
+      const kind = pick(20)
+      if (pick(3) === 0) {
+        const ms = pick(3000)
+        wheel.arm(timers[kind] as Timer, ms)
+        due.set(kind, counted + ms)
+        continue
+      }
+      const turn = pick(20) === 0 ? 51 + pick(20_000) : 1 + pick(20)
+      time.ms += turn
+      counted += Math.min(turn, LONGEST_TURN_MS)
+      wheel.advance()
+      for (const [late, at] of due) {
+        // A tick, and two turns where the first one was a stall.
+        if (at + 21 + 2 * LONGEST_TURN_MS < counted) t.fail(`seed ${seed}: ${late} is late`)
+      }
+    }
+    t.ok(bell.rung.length > 10, `seed ${seed}`)
+    for (const timer of timers) wheel.disarm(timer)
+  }
+})
+
 t.test('time() is the time that deadlines run on', async (t) => {
   const { wheel, time } = makeWheel(0, LONGEST_TURN_MS)
   wheel.arm(new Timer(new Bell(), 1), 60_000)
