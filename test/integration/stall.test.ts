@@ -8,7 +8,7 @@ import { SteadyLoad } from '../support/peers/steady-load.ts'
 import { startSidecar } from '../support/sidecar.ts'
 
 /** How long the sidecar stands still, in milliseconds: longer than every time limit that it has. */
-const STALL_MS = 3000
+const STALL_MS = 4000
 
 t.test('a sidecar that stands still blames nobody', async (t) => {
   const http1 = [await startHttp1(), await startHttp1()]
@@ -17,8 +17,8 @@ t.test('a sidecar that stands still blames nobody', async (t) => {
   const addresses = (ports: readonly { port: number }[]) =>
     ports.map(({ port }) => `"127.0.0.1:${port}"`).join(', ')
   const judges = `outlier: { consecutive: 1, maxEjected: 100% }
-    health: { http: { path: /status/200 }, interval: 100ms, timeout: 1s, unhealthyAfter: 1 }`
-  const route = 'timeout: 2s, retry: { on: [reset], attempts: 1, perTryTimeout: 1500ms }'
+    health: { http: { path: /status/200 }, interval: 100ms, timeout: 3s, unhealthyAfter: 1 }`
+  const route = 'timeout: 3s, retry: { on: [reset], attempts: 1, perTryTimeout: 2500ms }'
   const sidecar = await startSidecar(t, {
     mesh: await createMesh(t),
     service: 'web',
@@ -26,7 +26,7 @@ t.test('a sidecar that stands still blames nobody', async (t) => {
     config: `listeners:
   - name: outbound
     address: 127.0.0.1:0
-    timeouts: { head: 2s, idle: 2s, body: 2s, write: 2s, stream: 2s }
+    timeouts: { head: 3s, idle: 3s, body: 3s, write: 3s, stream: 3s }
     routes:
       - { match: { authority: one.mesh }, upstream: one, ${route} }
       - { match: { authority: two.mesh }, upstream: two, ${route} }
