@@ -98,7 +98,7 @@ export const listenerSchema = kind.mapping({
         .orOff('a duration such as 500ms, 2s or 5m', kind.duration(), kind.durationMeant)
         .prefault('5m')
         .describe(
-          'A request on which nothing moves for this time, in neither direction, is ended: 504, or 408 when its own body is awaited. gRPC calls too. `off`: no limit.',
+          'A request on which nothing moves for this time, in neither direction, is ended: 504, or 408 when its own body is awaited. gRPC calls not before an hour. `idleTimeout` of a route goes before it. `off`: no limit.',
         ),
       tunnel: kind
         .orOff('a duration such as 30s, 5m or 1h', kind.duration(), kind.durationMeant)

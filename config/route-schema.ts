@@ -142,7 +142,19 @@ export const routeSchema = kind.mapping({
     .orOff('a duration such as 500ms, 2s or 5m', kind.duration(), kind.durationMeant)
     .prefault('15s')
     .describe(
-      'Longest time from the end of the request to the start of the response, all attempts together; then 504 or DEADLINE_EXCEEDED. Once begun, streams and other responses may last. `off`: no limit, but for what is silent longer than `timeouts.stream` of the listener.',
+      'Longest time from the end of the request to the start of the response, all attempts together; then 504 or DEADLINE_EXCEEDED. Once begun, streams and other responses may last. `off`: no limit, but for what is silent longer than `idleTimeout`.',
+    ),
+  maxDuration: kind
+    .orOff('a duration such as 500ms, 2s or 5m', kind.duration(), kind.durationMeant)
+    .prefault('off')
+    .describe(
+      'Longest time from the start of the request to the end of the response, streams and tunnels included; then 504 or DEADLINE_EXCEEDED, or the response is cut. gRPC endpoints are told what is left of it as `grpc-timeout`. `off`: no limit but the `grpc-timeout` of the caller.',
+    ),
+  idleTimeout: kind
+    .orOff('a duration such as 30s, 5m or 1h', kind.duration(), kind.durationMeant)
+    .optional()
+    .describe(
+      'A request on which nothing moves for this time, in neither direction, is ended. By default `timeouts.stream` of the listener, and for gRPC calls one hour if that is shorter: their streams may be silent for long. `off`: no limit. Tunnels have `timeouts.tunnel`.',
     ),
   upgrades: kind
     .list(

@@ -2,7 +2,8 @@ import { checkOneOf, checkUpstreamName, type Report } from './cross-checks.ts'
 import { checkDetection } from './detection-checks.ts'
 import type { Part } from './part.ts'
 import { formatPath } from './problems.ts'
-import { parseAddress, parseDuration, parseSize } from './values.ts'
+import { checkRouteTimes } from './time-checks.ts'
+import { parseAddress, parseSize } from './values.ts'
 
 /** Contradictions in listeners, their rules and routes. */
 export function checkListeners(root: Part, problem: Report, warning: Report): void {
@@ -18,8 +19,7 @@ export function checkListeners(root: Part, problem: Report, warning: Report): vo
     for (const route of listener.get('routes').children()) {
       checkMatch(route.get('match'), problem)
       checkTargets(route, root, used, problem)
-      checkTryTimeout(route, warning)
-      checkStreamTimeout(listener, route, warning)
+      checkRouteTimes(listener, route, warning)
       if (catchAll !== null) {
         warning(
           route.path,
@@ -102,30 +102,6 @@ function checkTargets(route: Part, root: Part, used: Set<string>, problem: Repor
   if (upstream.isMapping && upstream.children().every((weight) => weight.value === 0)) {
     problem(upstream.path, 'no upstream has a weight above 0, expected at least one')
   }
-}
-
-function checkTryTimeout(route: Part, warning: Report): void {
-  const one = route.get('retry').get('perTryTimeout')
-  const all = route.has('timeout') ? route.get('timeout').text() : '15s'
-  const [oneTry, whole] = [parseDuration(one.text() ?? ''), parseDuration(all ?? '')]
-  if (oneTry === null || whole === null || oneTry < whole) return
-  warning(
-    one.path,
-    `has no effect, because the route's timeout of ${all} is not longer, expected a shorter duration`,
-  )
-}
-
-/** A listener ends requests on which nothing moves, waiting for a response included. */
-function checkStreamTimeout(listener: Part, route: Part, warning: Report): void {
-  const stream = listener.get('timeouts').get('stream')
-  const silence = stream.exists ? stream.text() : '5m'
-  const timeout = route.get('timeout')
-  const [longest, wanted] = [parseDuration(silence ?? ''), parseDuration(timeout.text() ?? '')]
-  if (longest === null || wanted === null || wanted <= longest) return
-  warning(
-    timeout.path,
-    `never reached, because ${formatPath(stream.path)} ends a request on which nothing moves for ${silence}`,
-  )
 }
 
 function checkTargetSize(limits: Part, warning: Report): void {

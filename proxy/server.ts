@@ -10,7 +10,7 @@ import { appEnvironment } from './app/app-environment.ts'
 import { Supervisor } from './app/supervisor.ts'
 import { reportDefects } from './base/defects.ts'
 import { systemRandom } from './base/random.ts'
-import { TimerWheel } from './base/timer-wheel.ts'
+import { LONGEST_TURN_MS, TimerWheel } from './base/timer-wheel.ts'
 import { TurnClock } from './base/turn-clock.ts'
 import { CertificateGuard } from './certificate-guard.ts'
 import type { Discovery } from './discovery/discovery.ts'
@@ -27,6 +27,9 @@ import { VERSION } from './version.ts'
 type Listeners = Snapshot['listeners']
 
 type Phase = 'setup' | 'running' | 'draining' | 'stopped'
+
+/** How exact deadlines are, in milliseconds. */
+const TICK_MS = 10
 
 /** How often a drain looks whether the last connection has gone, in milliseconds. */
 const DRAIN_LOOK_MS = 50
@@ -69,7 +72,7 @@ export class SidecarServer {
     const stream = stderrLogStream(config.app !== null)
     const log = createLogger({ level: config.log.level, service: config.service, stream })
     const clock = new TurnClock()
-    const timers = new TimerWheel(clock.now)
+    const timers = new TimerWheel(clock.now, TICK_MS, LONGEST_TURN_MS)
     const telemetry = new Telemetry({ service: config.service, version: VERSION, log: stream })
     const limitedLog = new LogLimit(log, clock, timers)
     const zone = config.zone ?? (process.env.PILLION_ZONE || null)

@@ -120,11 +120,22 @@ function buildListener(
       bodyMs: config.timeouts.body,
       writeMs: config.timeouts.write,
       streamMs: config.timeouts.stream ?? 0,
+      shortestSilenceMs: shortestSilence(config.routes),
     },
     stats,
     acceptor: (caller, protocol) => new CallerContext(context, caller, protocol),
     refused,
   })
+}
+
+/** In milliseconds, 0 when no route limits it. */
+function shortestSilence(routes: readonly RouteConfig[]): number {
+  const limits = routes.flatMap(({ idleTimeout, grpcIdleTimeout }) => [
+    idleTimeout ?? 0,
+    grpcIdleTimeout ?? 0,
+  ])
+  const set = limits.filter((ms) => ms > 0)
+  return set.length === 0 ? 0 : Math.min(...set)
 }
 
 function buildTarget(
@@ -162,12 +173,18 @@ function buildTarget(
   const retry = route.retry === null ? null : new RetryPolicy(route.retry)
   const allowed = route.upgrades.map((name) => (name === 'connect' ? TUNNEL_CONNECT : name))
   const tunnels = { allowed: new Set(allowed), idleMs: listener.timeouts.tunnel }
+  const times = {
+    response: route.timeout,
+    whole: route.maxDuration,
+    silence: route.idleTimeout ?? 0,
+    grpcSilence: route.grpcIdleTimeout ?? 0,
+  }
   const rateLimits = [...listenerLimits, ...buildRateLimits(route.rateLimits, listener, route, runtime)]
   return new RouteTarget({
     name: route.name,
     destinations,
     tunnels,
-    timeout: route.timeout,
+    times,
     retry,
     rateLimits: rateLimits.length === 0 ? null : rateLimits,
     sticky: route.sticky !== null,

@@ -15,7 +15,6 @@ import { dialTcp } from './balance/health-check/probe.ts'
 import type { AttemptObserver } from './balance/outcome.ts'
 import { OutlierDetector } from './balance/outlier.ts'
 import { TrialBalancer } from './balance/trial-balancer.ts'
-import { StallWatch } from './base/stall-watch.ts'
 import type { Discovery } from './discovery/discovery.ts'
 import { Cluster } from './exchange/cluster.ts'
 import { Members } from './exchange/members.ts'
@@ -78,7 +77,6 @@ export function buildUpstream(
     config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock, random)
   const breaker = config.breaker === null ? null : new Breaker(set, config.breaker, timers, random)
   const judges = [outlier, breaker].filter((judge) => judge !== null)
-  const stalls = judges.length === 0 ? null : new StallWatch(() => clock.now(), timers)
   const tls = upstreamTls(config, identity)
   const limits = new UpstreamLimits(config.limits.connections, config.limits.pending, {
     upstream: config.name,
@@ -106,7 +104,6 @@ export function buildUpstream(
     balancer: createFor(set, null),
     observers,
     breaker,
-    stalls,
     cap,
     pools: members.pools,
     tunnelPools: members.tunnelPools,
@@ -139,7 +136,6 @@ export function buildUpstream(
       checking = true
       checker?.start()
       outlier?.start()
-      stalls?.start()
     },
     update: (endpoints) => replace(endpoints, true),
     stop: () => {
@@ -148,7 +144,6 @@ export function buildUpstream(
       checker?.stop()
       outlier?.stop()
       breaker?.stop()
-      stalls?.stop()
       unhook()
       // The upstream of the same name that a new configuration brings counts on in the same numbers.
       replace([], false)

@@ -12,6 +12,7 @@ type RuleDocument = ListenerDocument['authorize'][number]
 export function resolveListener(listener: ListenerDocument, baseDir: string): ListenerConfig {
   const { name, address, tls, timeouts, limits, http1 } = listener
   const exposed = tls === 'none' && !isLoopback(address)
+  const silence = orNull(timeouts.stream)
   const streams = limits.streams ?? (exposed ? 100 : 1024)
   return {
     name,
@@ -25,8 +26,8 @@ export function resolveListener(listener: ListenerDocument, baseDir: string): Li
     via: isOff(listener.via) ? null : listener.via,
     authorize: listener.authorize.map(resolveRule),
     rateLimits: resolveRateLimits(listener.rateLimit),
-    routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`, baseDir)),
-    timeouts: { ...timeouts, stream: orNull(timeouts.stream), tunnel: orNull(timeouts.tunnel) },
+    routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`, baseDir, silence)),
+    timeouts: { ...timeouts, stream: silence, tunnel: orNull(timeouts.tunnel) },
     limits: {
       ...limits,
       streams,

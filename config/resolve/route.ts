@@ -7,7 +7,16 @@ import { resolveConcurrency, resolveRateLimits } from './overload.ts'
 type RouteDocument = ConfigDocument['listeners'][number]['routes'][number]
 type HeaderDocument = NonNullable<RouteDocument['match']['headers']>[string]
 
-export function resolveRoute(route: RouteDocument, defaultName: string, baseDir: string): RouteConfig {
+/** gRPC streams may be silent for this long where nothing else is said, in milliseconds. */
+const GRPC_IDLE = 3_600_000
+
+/** `idle` is the listener's `timeouts.stream`. */
+export function resolveRoute(
+  route: RouteDocument,
+  defaultName: string,
+  baseDir: string,
+  idle: number | null,
+): RouteConfig {
   const { match, upstream, retry } = route
   const targets = typeof upstream === 'string' ? { [upstream]: 1 } : upstream
   return {
@@ -24,6 +33,8 @@ export function resolveRoute(route: RouteDocument, defaultName: string, baseDir:
       .filter(([, weight]) => weight > 0)
       .map(([name, weight]) => ({ upstream: name, weight })),
     timeout: orNull(route.timeout),
+    maxDuration: orNull(route.maxDuration),
+    ...resolveIdle(route, idle),
     retry: retry
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
@@ -34,6 +45,17 @@ export function resolveRoute(route: RouteDocument, defaultName: string, baseDir:
     rateLimits: resolveRateLimits(route.rateLimit),
     concurrency: resolveConcurrency(route.concurrency),
   }
+}
+
+function resolveIdle(
+  { idleTimeout }: RouteDocument,
+  idle: number | null,
+): Pick<RouteConfig, 'idleTimeout' | 'grpcIdleTimeout'> {
+  if (idleTimeout === undefined) {
+    return { idleTimeout: idle, grpcIdleTimeout: idle === null ? null : Math.max(idle, GRPC_IDLE) }
+  }
+  const own = orNull(idleTimeout)
+  return { idleTimeout: own, grpcIdleTimeout: own }
 }
 
 function resolveHeader(name: string, wanted: HeaderDocument): HeaderMatch {

@@ -9,6 +9,12 @@ export interface RouteConfig {
   readonly upstreams: readonly WeightedUpstream[]
   /** From the last byte of the request to the head of the response, in milliseconds; `null`: no limit. */
   readonly timeout: number | null
+  /** From the head of the request to the end of the response, in milliseconds; `null`: no limit. */
+  readonly maxDuration: number | null
+  /** Something has to move on a request within this time, in milliseconds; `null`: no limit. */
+  readonly idleTimeout: number | null
+  /** The same for gRPC calls. */
+  readonly grpcIdleTimeout: number | null
   readonly retry: RetryConfig | null
   /** Only endpoints with all of these labels; `null`: all endpoints. */
   readonly subset: Readonly<Record<string, string>> | null

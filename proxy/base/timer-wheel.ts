@@ -30,28 +30,57 @@ const SLOTS = 1024
 /** The list of those that are being fired. */
 const FIRING = SLOTS
 
+/** What a turn of the event loop counts for at most where stalls are taken out, in milliseconds. */
+export const LONGEST_TURN_MS = 50
+
 /**
  * A hashed timing wheel (Varghese and Lauck 1987): arming and disarming are O(1), a tick costs what is in its slot.
  * Resolution 10 ms by default: a deadline fires up to one tick late, never early.
+ *
+ * It can take stalls of this process out of the time that it measures (SIGSTOP, a long turn, garbage collection, a busy
+ * machine): who has a deadline to meet could not be heard meanwhile. Then a turn of the event loop counts for
+ * `longestTurnMs` at most, all deadlines move by what is beyond, and after a stall nothing fires before sockets have been
+ * read. A process that is slow all the time has slower deadlines, not none.
  */
 export class TimerWheel {
   readonly #tickMs: number
+  readonly #longestTurnMs: number
   readonly #now: () => number
   readonly #slots: (Timer | null)[] = new Array<Timer | null>(SLOTS + 1).fill(null)
   #tick: number
   #armed = 0
   #interval: NodeJS.Timeout | null = null
+  /** When the wheel was last advanced. */
+  #seen: number
+  /** Milliseconds of stalls, all together. */
+  #lost = 0
+  /** A stall has been taken out since the wheel was last advanced. */
+  #stalled = false
+  /** What was due has been left to the next time, once. */
+  #deferred = false
 
-  /** `now` gives monotonic milliseconds. */
-  constructor(now: () => number, tickMs = 10) {
+  /**
+   * `now` gives monotonic milliseconds. `longestTurnMs`: see LONGEST_TURN_MS; by default all time counts, which suits a
+   * clock that is moved by hand.
+   */
+  constructor(now: () => number, tickMs = 10, longestTurnMs = Number.POSITIVE_INFINITY) {
     this.#now = now
     this.#tickMs = tickMs
-    this.#tick = Math.floor(now() / tickMs)
+    this.#longestTurnMs = longestTurnMs
+    this.#seen = now()
+    this.#tick = Math.floor(this.#seen / tickMs)
   }
 
   /** Monotonic milliseconds. */
   now(): number {
     return this.#now()
+  }
+
+  /** Monotonic milliseconds without stalls: what deadlines run on. Its zero is arbitrary. */
+  time(): number {
+    const now = this.#now()
+    if (now - this.#seen > this.#longestTurnMs && this.#armed > 0) this.#takeOut(now)
+    return now - this.#lost
   }
 
   /** Number of armed deadlines. */
@@ -63,7 +92,7 @@ export class TimerWheel {
   arm(timer: Timer, ms: number): void {
     if (timer.due >= 0) this.disarm(timer)
     if (this.#armed === 0) this.#start()
-    timer.due = Math.max(this.#tick + 1, Math.floor((this.#now() + ms) / this.#tickMs) + 1)
+    timer.due = Math.max(this.#tick + 1, Math.floor((this.time() + ms) / this.#tickMs) + 1)
     this.#link(timer, timer.due & (SLOTS - 1))
     this.#armed += 1
   }
@@ -93,9 +122,23 @@ export class TimerWheel {
     this.#armed -= 1
   }
 
+  /** What came between the last look at the clock and `now` was a stall, but for the longest turn that counts. */
+  #takeOut(now: number): void {
+    this.#lost += now - this.#seen - this.#longestTurnMs
+    this.#seen = now
+    this.#stalled = true
+  }
+
   /** Fires what is due. Called by the wheel's own interval; tests with a virtual clock call it themselves. */
   advance(): void {
-    const target = Math.floor(this.#now() / this.#tickMs)
+    const time = this.time()
+    this.#seen = time + this.#lost
+    // Timers come before sockets in a turn of the event loop: what came during a stall is read first. One turn is enough,
+    // and one long turn after the other must not keep deadlines from firing at all.
+    this.#deferred = this.#stalled && !this.#deferred
+    this.#stalled = false
+    if (this.#deferred) return
+    const target = Math.floor(time / this.#tickMs)
     // After a long stall one round over the slots finds everything that is due.
     let steps = Math.min(target - this.#tick, SLOTS)
     let slot = target - steps
@@ -129,7 +172,10 @@ export class TimerWheel {
   }
 
   #start(): void {
-    this.#tick = Math.floor(this.#now() / this.#tickMs)
+    this.#seen = this.#now()
+    this.#stalled = false
+    this.#deferred = false
+    this.#tick = Math.floor((this.#seen - this.#lost) / this.#tickMs)
     if (this.#interval === null) {
       this.#interval = setInterval(() => this.advance(), this.#tickMs)
       this.#interval.unref()

@@ -25,10 +25,12 @@ export interface ServerSessionOptions {
   readonly http2: Http2ServerLimits & Http2Windows
   readonly headMs: number
   readonly idleMs: number
-  /** The three below: 0 is off. */
+  /** The four below: 0 is off. */
   readonly bodyMs: number
   readonly writeMs: number
   readonly streamMs: number
+  /** The shortest limit that a route has in place of `streamMs`. */
+  readonly shortestSilenceMs: number
 }
 
 type Http1OwnLimits =
@@ -75,6 +77,7 @@ export function createServerSession(
         bodyMs: options.bodyMs,
         writeMs: options.writeMs,
         streamMs: options.streamMs,
+        shortestSilenceMs: options.shortestSilenceMs,
         maxStreams: options.maxStreams,
         limitReached: owner.limitReached,
         replied: owner.replied,

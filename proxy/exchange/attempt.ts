@@ -10,7 +10,11 @@ import type { MessageSink, MessageStream } from '../message/stream.ts'
 import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
 import { ENDPOINT_REMOVED, type EndpointPool, type SessionWaiter } from '../upstream/endpoint-pool.ts'
 import type { Cluster } from './cluster.ts'
+import { endLife, endTry, isOver } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
+
+/** HTTP/2 error code of a stream that is not wanted any more (RFC 9113 §7). */
+const CANCEL = 8
 
 /** One try of an exchange at one endpoint: waits for a session, then takes the response. */
 export class Attempt implements MessageSink, SessionWaiter, Deadline {
@@ -30,6 +34,8 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   answeredAt: number
   /** The breaker lets nobody else use the endpoint until this has a result. */
   trial: boolean
+  /** Time for the head of a response, in milliseconds; the timer is null when there is no limit. */
+  limitMs: number
   timer: Timer | null
   timers: TimerWheel | null
 
@@ -44,6 +50,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.sentAt = 0
     this.answeredAt = 0
     this.trial = endpoint.shut && exchange.cluster?.breaker?.take(endpoint) === true
+    this.limitMs = 0
     this.timer = null
     this.timers = null
     endpoint.active += 1
@@ -58,6 +65,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   sessionReady(session: ClientSession): void {
+    if (isOver(this.exchange)) return endLife(this.exchange)
     this.stream = session.open(this, this.exchange)
     this.sentAt = this.exchange.context.clock.now()
     this.exchange.sendRequest(this, this.stream)
@@ -71,6 +79,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
 
   /** Gives the try `ms` milliseconds for the head of a response. */
   limit(timers: TimerWheel, ms: number): void {
+    this.limitMs = ms
     this.timers = timers
     this.timer = new Timer(this, 0)
     timers.arm(this.timer, ms)
@@ -81,13 +90,16 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   expired(): void {
-    this.exchange.tryOverdue(this)
+    endTry(this.exchange, this, this.limitMs)
   }
 
-  /** Ends the try from our side. */
+  /**
+   * Ends the try from our side. Over HTTP/2 that is CANCEL whatever the reason: what a caller did wrong, or says of its own
+   * stream, is no word between us and the endpoint, whose connection others share (RFC 9113 §7).
+   */
   cancel(reason: Reason): void {
     if (this.stream === null) this.pool.leave(this)
-    else this.stream.cancel(reason)
+    else this.stream.cancel(reason.http2 === CANCEL ? reason : reason.withHttp2(CANCEL, reason.detail))
     this.release()
   }
 
@@ -118,14 +130,12 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   /**
-   * It took too long: the endpoint's fault, unless this process stood still meanwhile, or the endpoint has connections
-   * and the try waited for room on one. Where no connection came about at all, that is a failure to connect.
+   * It took too long: the endpoint's fault, unless it has connections and the try waited for room on one. Where no
+   * connection came about at all, that is a failure to connect. Deadlines run on time without stalls of this process.
    */
   overdue(): void {
-    const { stalls } = this.exchange.cluster as Cluster
     const waitedForRoom = this.stream === null && this.pool.connections > 0
-    const since = this.sentAt === 0 ? this.exchange.startedAt : this.sentAt
-    if (waitedForRoom || stalls?.excuses(since) === true) this.release()
+    if (waitedForRoom) this.release()
     else this.settle(FAILED)
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { TimerWheel } from '../base/timer-wheel.ts'
 import type { Caller } from '../downstream/caller.ts'
+import { GRPC_TIMEOUT_FIELD, parseGrpcTimeout } from '../message/grpc-timeout.ts'
 import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
 import { normalisePath, type PathRules } from '../message/path.ts'
 import { type Reason, reasons } from '../message/reason.ts'
@@ -114,7 +115,7 @@ export class CallerContext implements RequestAcceptor {
       const what = `${request.method} ${request.authority}${request.path}`
       return this.#refusal(request, reasons.noRoute.with(what))
     }
-    const denial = this.#tunnelDenial(request, target) ?? this.#bodyDenial(request)
+    const denial = this.#tunnelDenial(request, target) ?? this.#bodyDenial(request) ?? timeoutDenial(request)
     if (denial !== null) return this.#refusal(request, denial)
     const { principal, address } = this.#caller
     const limits = target.rateLimits
@@ -186,4 +187,11 @@ export class CallerContext implements RequestAcceptor {
 
 function bodyTooLarge(limit: number): Reason {
   return reasons.bodyTooLarge.with(`more than ${limit} bytes`)
+}
+
+/** Like gRPC servers themselves: a deadline that cannot be read is not taken for none. */
+function timeoutDenial(head: Head): Reason | null {
+  const timeout = head.grpc ? head.fields.joined(GRPC_TIMEOUT_FIELD) : null
+  if (timeout === null || parseGrpcTimeout(timeout) >= 0) return null
+  return reasons.badRequest.with(`${GRPC_TIMEOUT_FIELD} is not 1 to 8 digits and one of H M S m u n`)
 }

@@ -3,7 +3,6 @@ import type { Breaker } from '../balance/breaker.ts'
 import type { EndpointCap } from '../balance/capped-balancer.ts'
 import type { EndpointSet } from '../balance/endpoint-set.ts'
 import type { AttemptObserver } from '../balance/outcome.ts'
-import type { StallWatch } from '../base/stall-watch.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
 import type { UpstreamStats } from '../telemetry/upstream-stats.ts'
@@ -25,8 +24,6 @@ export class Cluster {
   readonly observers: readonly AttemptObserver[]
   /** Shuts endpoints and has single requests try them; null: none does. */
   readonly breaker: Breaker | null
-  /** Tells whose fault it is when something took too long; null where nobody is judged. */
-  readonly stalls: StallWatch | null
   /** The part of `balancer` that passes over full endpoints; null where they have no limit. */
   readonly cap: EndpointCap | null
   /** By `Endpoint.index`; these lists follow the membership. */
@@ -57,7 +54,6 @@ export class Cluster {
     this.balancer = parts.balancer
     this.observers = parts.observers
     this.breaker = parts.breaker ?? null
-    this.stalls = parts.stalls ?? null
     this.cap = parts.cap ?? null
     this.pools = parts.pools
     this.tunnelPools = parts.tunnelPools
@@ -115,7 +111,7 @@ export class Cluster {
   }
 }
 
-type Optional = 'breaker' | 'stalls' | 'cap'
+type Optional = 'breaker' | 'cap'
 type Own =
   | 'absence'
   | 'active'

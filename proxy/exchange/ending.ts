@@ -1,10 +1,11 @@
-import { SUCCEEDED } from '../balance/outcome.ts'
+import { FAILED, SUCCEEDED } from '../balance/outcome.ts'
 import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
+import type { Attempt } from './attempt.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
-import { outcomeOf } from './outcome-of.ts'
+import { outcomeOf, saysLate, wasFair } from './outcome-of.ts'
 import { unanswered } from './places.ts'
 
 /** Answers the caller ourselves; `extra` are further fields of the reply. */
@@ -76,11 +77,19 @@ export function dropRequest(exchange: Exchange): void {
   if (unsent > 0) down.credit(unsent)
 }
 
-/** The response is complete. */
-export function complete(exchange: Exchange): void {
-  if (exchange.attempt !== null) exchange.attempt.settle(outcomeOf(exchange.status, exchange.grpcStatus))
+/** The response is complete; `begun` when it was more than one head. */
+export function complete(exchange: Exchange, begun = true): void {
+  if (exchange.attempt !== null) judge(exchange, exchange.attempt, begun)
   record(exchange, exchange.status)
   if (exchange.requestEnded) dropUnsent(exchange)
+}
+
+/** An endpoint that keeps to the deadline itself, as another sidecar does, is judged as if it had been ended by us. */
+function judge({ status, grpcStatus, endsAt, context }: Exchange, attempt: Attempt, begun: boolean): void {
+  if (!saysLate(grpcStatus, endsAt)) attempt.settle(outcomeOf(status, grpcStatus))
+  else if (begun) attempt.settle(SUCCEEDED)
+  else if (wasFair(attempt.sentAt, context.clock.now())) attempt.settle(FAILED)
+  else attempt.release()
 }
 
 const ANSWERED = reasons.downstreamReset.withHttp2(

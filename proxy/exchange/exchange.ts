@@ -1,7 +1,7 @@
 import { type Choice, NONE_TRIED } from '../balance/choice.ts'
 import type { Endpoint } from '../balance/endpoint.ts'
 import { FAILED, SUCCEEDED } from '../balance/outcome.ts'
-import { type Deadline, Timer } from '../base/timer-wheel.ts'
+import type { Deadline, Timer } from '../base/timer-wheel.ts'
 import { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
 import { grpcStatusOf } from '../message/grpc-status.ts'
@@ -16,6 +16,7 @@ import { chooseDestination, firstEndpoint, withCookies } from './affinity.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
+import { disarm, expire, limitLife, limitResponse, responseBegan, timeLeft } from './deadline.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
 import { outcomeOf } from './outcome-of.ts'
 import { answered } from './places.ts'
@@ -82,7 +83,11 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   grpcStatus: number
   /** What went wrong last, null while all is well. */
   reason: Reason | null
+  /** Runs until the response begins; null when nothing limits that. */
   timer: Timer | null
+  /** When the whole exchange has to be over, in monotonic milliseconds, and the timer for it; 0 and null: no limit. */
+  endsAt: number
+  lifeTimer: Timer | null
   /** Counted among the cluster's retries. */
   retrying: boolean
   /** The limits on concurrency in which it takes up a place, until its response begins; null: none. */
@@ -121,6 +126,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.grpcStatus = -1
     this.reason = null
     this.timer = null
+    this.endsAt = 0
+    this.lifeTimer = null
     this.retrying = false
     this.places = null
     this.awaitedFrom = 0
@@ -148,9 +155,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     cluster.active += 1
     cluster.started += 1
     if (!this.requestEnded) this.replay = new Replay()
-    // A request for a tunnel is complete with its head: what follows waits for the answer.
-    if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
-      this.#arm(target.timeout)
+    limitLife(this)
     this.#try(firstEndpoint(this, destination))
   }
 
@@ -165,9 +170,10 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     const bytes = replay === null ? 0 : replay.length
     const trailers = this.requestTrailers
     added.requestId = this.requestId
+    added.fields = timeLeft(this)
     stream.head(
       this.verdict.forwarded(this.destination),
-      this.requestId === 0 ? null : added,
+      this.requestId === 0 && added.fields === null ? null : added,
       this.requestEnded && bytes === 0 && trailers === null && this.request.tunnel === '',
     )
     if (replay === null || attempt !== this.attempt) return
@@ -214,8 +220,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   #requestEnds(): void {
     this.requestEnded = true
     if (this.places !== null) this.awaitedFrom = this.context.clock.now()
-    const timeout = this.verdict.target?.timeout ?? null
-    if (timeout !== null && !this.committed) this.#arm(timeout)
+    limitResponse(this)
   }
 
   /** The caller is gone, or its session has given up, be it on the endpoint. */
@@ -266,14 +271,14 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     if (this.request.tunnel !== '') this.#tunnelRefused(attempt)
     this.committed = true
     this.replay = null
-    this.disarm()
+    responseBegan(this)
     if (this.places !== null) answered(this, head.status, grpcStatus)
     this.status = head.status
     this.grpcStatus = grpcStatus
     this.down.source = attempt.stream
     const passedOn = withCookies(this, attempt.endpoint, head)
     this.down.head(passedOn, this.verdict.allowance === null ? null : rateLimitFields(this), end)
-    if (end) complete(this)
+    if (end) complete(this, false)
   }
 
   responseData(chunk: Buffer, from: number, to: number, end: boolean): void {
@@ -295,7 +300,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     const { replay, requestEnded } = this
     this.committed = true
     this.replay = null
-    this.disarm()
+    responseBegan(this)
     if (this.places !== null) answered(this, head.status, -1)
     // What the caller is told in its own protocol (RFC 9110 §15.2.2).
     const switched = this.context.protocol === 'http1' && head.tunnel !== TUNNEL_CONNECT
@@ -366,31 +371,13 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     return this.replay !== null || this.requestBytes === 0
   }
 
-  // Deadlines
-
-  #arm(ms: number): void {
-    this.timer = new Timer(this, 0)
-    this.context.timers.arm(this.timer, ms)
-  }
-
   /** No deadline is left. */
   disarm(): void {
-    if (this.timer !== null) this.context.timers.disarm(this.timer)
-    this.attempt?.unlimit()
+    disarm(this)
   }
 
-  /** The response to one try is overdue. */
-  tryOverdue(attempt: Attempt): void {
-    if (attempt !== this.attempt || this.committed) return
-    const reason = reasons.timeout.with('no response to this try in time')
-    attempt.overdue()
-    attempt.cancel(reason)
-    this.attemptFailed(attempt, reason)
-  }
-
-  /** The response is overdue. */
-  expired(): void {
-    if (this.committed || this.done) return
-    giveUp(this, reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`), true)
+  /** A deadline has passed. */
+  expired(kind: number): void {
+    expire(this, kind)
   }
 }

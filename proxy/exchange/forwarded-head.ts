@@ -1,5 +1,6 @@
 import { hyphenated } from '../message/field-name.ts'
 import { Fields } from '../message/fields.ts'
+import { GRPC_TIMEOUT_FIELD } from '../message/grpc-timeout.ts'
 import { Head } from '../message/head.ts'
 import { REQUEST_ID_FIELD } from '../message/request-id.ts'
 import { type Claims, type Forwarding, NO_CLAIMS } from './forwarding.ts'
@@ -89,7 +90,8 @@ export function forwardedHead(head: Head, scheme: string, forwarding: Forwarding
   for (let i = 0; i < head.fields.names.length; i++) {
     const name = head.fields.names[i]
     const value = head.fields.values[i]
-    const role = roleOf(name)
+    // What is left of a call's time differs from try to try.
+    const role = head.grpc && name === GRPC_TIMEOUT_FIELD ? OURS : roleOf(name)
     if (role === READ) {
       if (!claimed) forget()
       claimed = true

@@ -28,7 +28,7 @@ export interface RouteOptions {
   /** At least one. */
   readonly destinations: readonly DestinationOptions[]
   readonly tunnels: TunnelPolicy
-  readonly timeout?: number | null
+  readonly times?: RouteTimes
   readonly retry?: RetryPolicy | null
   readonly rateLimits?: readonly RateLimit[] | null
   readonly sticky?: boolean
@@ -36,12 +36,25 @@ export interface RouteOptions {
   readonly random?: Random
 }
 
+/** How long the requests of a route may take, in milliseconds. */
+export interface RouteTimes {
+  /** From the last byte of the request to the head of the response; null: no limit. */
+  readonly response: number | null
+  /** From the head of the request to the end of the response; null: no limit. */
+  readonly whole: number | null
+  /** Without anything that moves, in ordinary requests and gRPC calls; as `MessageStream.silenceMs`. */
+  readonly silence: number
+  readonly grpcSilence: number
+}
+
+/** No limits of its own. */
+export const NO_TIMES: RouteTimes = { response: null, whole: null, silence: -1, grpcSilence: -1 }
+
 /** Where a route sends its requests, and how. */
 export class RouteTarget {
   readonly name: string
   readonly destinations: readonly Destination[]
-  /** Time from the last byte of the request to the head of the response, in milliseconds; null: no limit. */
-  readonly timeout: number | null
+  readonly times: RouteTimes
   readonly retry: RetryPolicy | null
   /** The tunnels it opens, by `Head.tunnel`. */
   readonly tunnels: TunnelPolicy
@@ -62,7 +75,7 @@ export class RouteTarget {
       affinity,
       concurrency,
     }))
-    this.timeout = options.timeout ?? null
+    this.times = options.times ?? NO_TIMES
     this.retry = options.retry ?? null
     this.tunnels = options.tunnels
     this.rateLimits = options.rateLimits ?? null

@@ -6,6 +6,7 @@ import { isIdempotent } from '../policy/retry.ts'
 import { balancerOf, subsetOf } from './affinity.ts'
 import { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
+import { isOver, lifeOver } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 
 /** HTTP/2 code that says "not wanted any more" (RFC 9113 §7). */
@@ -39,6 +40,7 @@ function isAlwaysSafe(exchange: Exchange, reason: Reason): boolean {
  * Sends the request, as far as it has come, to `endpoint`, or to the next that can take it. Returns null, or why none can.
  */
 export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
+  if (isOver(exchange)) return lifeOver(exchange)
   const cluster = exchange.cluster as Cluster
   const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
   while (endpoint !== null) {

@@ -1,3 +1,4 @@
+import { GRPC_TIMEOUT_FIELD, parseGrpcTimeout } from '../message/grpc-timeout.ts'
 import type { Head } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import { REQUEST_ID_FIELD } from '../message/request-id.ts'
@@ -25,6 +26,8 @@ export class Verdict {
   readonly needsRequestId: boolean
   /** What its requests draw on; null when no rate limit holds for them. */
   readonly allowance: Allowance | null
+  /** Milliseconds from the head of the request to the end of the response, -1 for no limit. */
+  readonly longest: number
   readonly #forwarding: Forwarding
   readonly #forwarded: (Head | null)[]
   /** By destination; null before anybody asked. */
@@ -42,6 +45,7 @@ export class Verdict {
     this.needsRequestId = !head.fields.has(REQUEST_ID_FIELD)
     this.head = head
     this.allowance = allowance
+    this.longest = target === null ? -1 : longestLife(head, target)
     this.#forwarding = forwarding
     this.#forwarded = target === null ? [] : target.destinations.map(() => null)
     this.#hashes = null
@@ -65,4 +69,13 @@ export class Verdict {
     this.#forwarded[destination] = made
     return made
   }
+}
+
+/** The shorter of what the caller and the route allow, -1 when neither limits it. */
+function longestLife(head: Head, target: RouteTarget): number {
+  const asked = head.grpc ? head.fields.get(GRPC_TIMEOUT_FIELD) : null
+  const allowed = target.times.whole ?? -1
+  if (asked === null) return allowed
+  const wanted = parseGrpcTimeout(asked)
+  return allowed >= 0 && allowed < wanted ? allowed : wanted
 }

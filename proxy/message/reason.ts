@@ -44,20 +44,20 @@ export class Reason {
 
   /** The same reason with what happened in this case. */
   with(detail: string): Reason {
-    return this.#copy(this.http2, this.unprocessed, detail)
+    return this.#variant(this.http2, this.unprocessed, detail)
   }
 
   /** The same reason with the HTTP/2 error code that it came with. */
   withHttp2(code: number, detail: string): Reason {
-    return this.#copy(code, this.unprocessed, detail)
+    return this.#variant(code, this.unprocessed, detail)
   }
 
   /** The same reason, known to have happened before the peer processed anything. */
   asUnprocessed(): Reason {
-    return this.unprocessed ? this : this.#copy(this.http2, true, this.detail)
+    return this.unprocessed ? this : this.#variant(this.http2, true, this.detail)
   }
 
-  #copy(http2: number, unprocessed: boolean, detail: string): Reason {
+  #variant(http2: number, unprocessed: boolean, detail: string): Reason {
     const { code, fault, status, grpcStatus, sentence } = this
     return new Reason(code, fault, status, grpcStatus, http2, unprocessed, sentence, detail)
   }
@@ -257,6 +257,15 @@ export const reasons = {
     CANCEL,
     false,
     'the response took longer than the time allowed',
+  ),
+  deadlineExceeded: new Reason(
+    'deadline-exceeded',
+    upstream,
+    504,
+    4,
+    CANCEL,
+    false,
+    'the request was not complete within the time that its caller or the route allows',
   ),
   downstreamReset: new Reason(
     'downstream-reset',

@@ -42,6 +42,11 @@ export interface MessageSource {
 export interface MessageStream extends MessageSink, MessageSource {
   /** Takes what the peer sends. Set by whoever accepted or opened the stream, before the next event. */
   receiver: MessageSink | null
+  /**
+   * A stream of a caller on which nothing moves in either direction for this time is ended by its codec, in milliseconds;
+   * 0: no limit, -1: what its connection grants.
+   */
+  silenceMs: number
   /** Is credited for what was sent on this stream and has left. */
   source: MessageSource | null
   /**

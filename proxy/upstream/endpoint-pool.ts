@@ -75,6 +75,11 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline, Id
     return this.#all.size
   }
 
+  /** A connection is being opened. */
+  get connecting(): boolean {
+    return this.#expanding()
+  }
+
   /** A session that has capacity now, or null: then one has to be waited for. */
   ready(): ClientSession | null {
     const shared = this.#shared

@@ -7,15 +7,17 @@ import type { Caller } from '../../proxy/downstream/caller.ts'
 import { createServerSession, type ServerSessionOptions } from '../../proxy/downstream/server-session.ts'
 import { CallerContext } from '../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../proxy/exchange/cluster.ts'
-import { RouteTarget } from '../../proxy/exchange/route-target.ts'
+import { NO_TIMES, RouteTarget, type RouteTimes } from '../../proxy/exchange/route-target.ts'
 import { ServedHosts } from '../../proxy/exchange/served-hosts.ts'
 import type { Head } from '../../proxy/message/head.ts'
 import { STRICT_PATHS } from '../../proxy/message/path.ts'
+import { reasons } from '../../proxy/message/reason.ts'
 import type {
   ClientSession,
   ClientSessionOwner,
   Protocol,
   RequestAcceptor,
+  ServerSession,
 } from '../../proxy/message/session.ts'
 import type { MessageStream } from '../../proxy/message/stream.ts'
 import { Authorization } from '../../proxy/policy/authorize.ts'
@@ -54,6 +56,7 @@ const SESSION: Omit<ServerSessionOptions, 'timers'> = {
   bodyMs: 60_000,
   writeMs: 60_000,
   streamMs: 300_000,
+  shortestSilenceMs: 0,
 }
 
 export interface ProxyBenchOptions {
@@ -61,6 +64,7 @@ export interface ProxyBenchOptions {
   readonly upstream?: Partial<ClientSessionOptions>
   readonly maxBodyBytes?: number
   readonly timeout?: number | null
+  readonly times?: Partial<RouteTimes>
   readonly inbound?: boolean
   /** The endpoint speaks for itself, in octets: see `endpointReceived` and `endpointSockets`. */
   readonly rawEndpoint?: boolean
@@ -92,6 +96,8 @@ export class ProxyBench {
   readonly #to: Protocol
   readonly #options: ProxyBenchOptions
   readonly #sessions: ClientSession[] = []
+  /** Of callers. */
+  readonly #served: ServerSession[] = []
   #caller: ClientSession | null = null
 
   constructor(from: Protocol, to: Protocol, options: ProxyBenchOptions = {}) {
@@ -132,7 +138,7 @@ export class ProxyBench {
       name: 'route',
       destinations: [{ cluster: this.cluster, upTo: 1, stats: requests }],
       tunnels: { allowed: new Set(), idleMs: 0 },
-      timeout: this.#options.timeout ?? null,
+      times: { ...NO_TIMES, response: this.#options.timeout ?? null, ...this.#options.times },
     })
     const caller: Caller = { address: '10.9.9.9', port: 1234, principal: null, tls: false, serverName: '' }
     const match = { authority: null, path: null, prefix: null, grpc: null, methods: null, headers: [] }
@@ -173,12 +179,13 @@ export class ProxyBench {
       ...(stats === null ? {} : this.#options.session),
       timers: this.clock.timers,
     }
-    createServerSession(transport, protocol, options, acceptor, {
+    const session = createServerSession(transport, protocol, options, acceptor, {
       scheme: 'http',
       limitReached: (limit) => stats?.limits.count(limit),
       replied: (reason) => stats?.localReplies.count(reason.code),
       closed: () => {},
     })
+    if (stats !== null) this.#served.push(session)
     transport.start()
   }
 
@@ -278,6 +285,11 @@ export class ProxyBench {
       await settle(2)
     }
     await settle()
+  }
+
+  /** Ends every connection with its callers, as a sidecar that stops does. */
+  stop(): void {
+    for (const session of this.#served) session.close(reasons.draining)
   }
 
   close(): void {

@@ -20,6 +20,11 @@ export class VirtualClock implements Clock {
     this.timers.advance()
   }
 
+  /** Moves on by `ms` milliseconds without any deadline having had a chance to fire. */
+  stall(ms: number): void {
+    this.#ms += ms
+  }
+
   /** Moves on by `ms` milliseconds in steps of 10. */
   advance(ms: number): void {
     for (let left = ms; left > 0; left -= 10) this.jump(Math.min(10, left))

@@ -58,6 +58,9 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   readonly #wheel: TimerWheel
   readonly #timer: Timer
   readonly #period: number
+  readonly #idleMs: number
+  /** Since when there is no request, in monotonic milliseconds. */
+  #idleSince: number
   #phase = IDLE
   #stream: Http1ClientStream | null = null
   /** Not to be used for another request. */
@@ -79,7 +82,9 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
     super(transport, limits, new ResponseHeadParser(limits), options.limitReached)
     this.#owner = options.owner
     this.#wheel = options.wheel
-    this.#period = Math.max(10, (options.timeouts ?? DEFAULT_CLIENT_TIMEOUTS).idleMs / LOOKS)
+    this.#idleMs = (options.timeouts ?? DEFAULT_CLIENT_TIMEOUTS).idleMs
+    this.#period = Math.max(10, this.#idleMs / LOOKS)
+    this.#idleSince = this.#wheel.now()
     this.#timer = new Timer(this, 0)
     this.#wheel.arm(this.#timer, this.#period)
   }
@@ -89,7 +94,9 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
   }
 
   get capacity(): number {
-    return this.#phase === IDLE && !this.#retired && !this.transport.closing ? 1 : 0
+    if (this.#phase !== IDLE || this.#retired || this.transport.closing) return 0
+    // While this process stood still no deadline fired, and the endpoint's clock went on: it may have closed meanwhile.
+    return this.#wheel.now() - this.#idleSince < this.#idleMs ? 1 : 0
   }
 
   open(receiver: MessageSink, source: MessageSource): Http1ClientStream {
@@ -232,6 +239,7 @@ export class Http1ClientConnection extends Http1Connection implements ClientSess
     }
     stream.receiver = null
     this.#phase = IDLE
+    this.#idleSince = this.#wheel.now()
     this.forgetCredit()
     this.#owner.capacityChanged(this)
   }

@@ -59,6 +59,8 @@ export interface ServerTimeouts {
   readonly writeMs: number
   /** `stream`: without a byte in either direction on a request under way; 0: off. Default 5 min. */
   readonly streamMs: number
+  /** The shortest `MessageStream.silenceMs` that requests are given in place of it; 0, the default: none are. */
+  readonly shortestSilenceMs?: number
 }
 
 export const DEFAULT_SERVER_TIMEOUTS: ServerTimeouts = {

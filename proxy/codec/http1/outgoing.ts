@@ -31,6 +31,7 @@ export const OUT_DEAD = 4
 export abstract class OutgoingStream implements MessageStream {
   receiver: MessageSink | null
   source: MessageSource | null
+  silenceMs: number
   readonly transport: Transport
   out: number
   /** Framing of the outgoing body, one of BODY_*. */
@@ -43,6 +44,7 @@ export abstract class OutgoingStream implements MessageStream {
   constructor(transport: Transport, receiver: MessageSink | null, source: MessageSource | null) {
     this.receiver = receiver
     this.source = source
+    this.silenceMs = -1
     this.transport = transport
     this.out = OUT_HEAD
     this.framing = BODY_NONE

@@ -384,7 +384,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
     const stalled = silence.stalled(transport.unsent > 0, progress)
     const starved = silence.starved(wanted && !stream.record.head.grpc, this.requests, this.#bodyBytes)
     // A tunnel has a deadline of its own, timeouts.tunnel.
-    const still = silence.still(stream !== null && this.#phase !== TUNNEL, moved, progress)
+    const still = silence.still(this.#phase === TUNNEL ? null : stream, moved, progress)
     if (this.paused && this.peerLost()) transport.destroy()
     else if (stalled) {
       this.limitReached('timeouts.write')
@@ -394,7 +394,7 @@ export class Http1ServerConnection extends Http1Connection implements ServerSess
       this.#refuse(reasons.requestTimeout.with('its body brings too little (timeouts.body)'), 'timeouts.body')
     } else if (still) {
       const reason = wanted && stream.out === OUT_HEAD ? reasons.requestTimeout : reasons.timeout
-      this.#refuse(reason.with('nothing moved for too long (timeouts.stream)'), 'timeouts.stream')
+      this.#refuse(reason.with(`nothing moved for too long (${silence.limit})`), silence.limit)
     } else if (between && !partial && (this.draining || silence.idle())) this.#linger()
   }
 }

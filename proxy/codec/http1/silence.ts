@@ -3,6 +3,12 @@ import type { ServerTimeouts } from './limits.ts'
 /** A body that brings less in `bodyMs` does not move: a byte now and then is the slow attack itself (Slowloris, R.U.D.Y.). */
 const BODY_PROGRESS = 1024
 
+/** A request that may have a limit of its own. */
+interface Limited {
+  /** As `MessageStream.silenceMs`. */
+  readonly silenceMs: number
+}
+
 /**
  * Tells how long a connection has been the same, by looking at it now and then: a request costs no clock reading and
  * no timer. A deadline is met late by up to one period, never early.
@@ -21,11 +27,14 @@ export class Silence {
   #moved = 0
   #taken = 0
   #still = 0
+  /** The limit that `still` measured by last. */
+  limit = ''
 
   constructor(timeouts: ServerTimeouts) {
     this.#timeouts = timeouts
-    const { headMs, idleMs, bodyMs, writeMs, streamMs } = timeouts
-    const shortest = Math.min(headMs, idleMs, bodyMs || headMs, writeMs || headMs, streamMs || headMs)
+    const { headMs, idleMs, bodyMs, writeMs, streamMs, shortestSilenceMs = 0 } = timeouts
+    const optional = [bodyMs, writeMs, streamMs, shortestSilenceMs].map((ms) => ms || headMs)
+    const shortest = Math.min(headMs, idleMs, ...optional)
     this.period = Math.max(10, shortest / 4)
   }
 
@@ -66,14 +75,17 @@ export class Silence {
   }
 
   /**
-   * A request is `active`; `moved` differs when a byte of it came or was written, `taken` when the peer took one: true
-   * when neither did for too long.
+   * `request` is under way, null: none; `moved` differs when a byte of it came or was written, `taken` when the peer took
+   * one: true when neither did for too long. `limit` says by which key.
    */
-  still(active: boolean, moved: number, taken: number): boolean {
-    this.#still = active && moved === this.#moved && taken === this.#taken ? this.#still + 1 : 0
+  still(request: Limited | null, moved: number, taken: number): boolean {
+    this.#still = request !== null && moved === this.#moved && taken === this.#taken ? this.#still + 1 : 0
     this.#moved = moved
     this.#taken = taken
-    return this.#late(this.#still, this.#timeouts.streamMs)
+    const { streamMs } = this.#timeouts
+    const own = request !== null && request.silenceMs >= 0 && request.silenceMs !== streamMs
+    this.limit = own ? 'idleTimeout' : 'timeouts.stream'
+    return this.#late(this.#still, own ? request.silenceMs : streamMs)
   }
 
   #late(looks: number, ms: number): boolean {

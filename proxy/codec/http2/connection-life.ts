@@ -43,8 +43,8 @@ export abstract class ConnectionLife implements TransportUser, Deadline, Swept {
     this.options = options
     this.limitReached = options.limitReached ?? UNWATCHED
     this.window = new ReceiveWindow(options.connectionWindow, options.maxConnectionWindow ?? 0)
-    const { timers, headMs, bodyMs = 0, writeMs = 0, streamMs = 0 } = options
-    this.#sweep = new ProgressSweep(this, timers, { headMs, bodyMs, writeMs, streamMs })
+    const { timers, headMs, bodyMs = 0, writeMs = 0, streamMs = 0, shortestSilenceMs = 0 } = options
+    this.#sweep = new ProgressSweep(this, timers, { headMs, bodyMs, writeMs, streamMs, shortestSilenceMs })
     this.#idleTimer = new Timer(this, DEADLINE_IDLE)
     this.#headTimer = new Timer(this, DEADLINE_HEAD)
     transport.user = this

@@ -37,6 +37,8 @@ export interface Http2Options {
   readonly writeMs?: number
   /** A stream on which nothing moves for this time, in either direction, is ended. 0: no limit. */
   readonly streamMs?: number
+  /** The shortest `MessageStream.silenceMs` that streams are given in place of it. 0: none are. */
+  readonly shortestSilenceMs?: number
   /** By default those of limits.ts. */
   readonly limits?: Partial<Http2Limits>
   /** The peer reached a limit; nobody is told by default. */

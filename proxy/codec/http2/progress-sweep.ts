@@ -13,6 +13,8 @@ export interface ProgressLimits {
   readonly bodyMs: number
   readonly writeMs: number
   readonly streamMs: number
+  /** The shortest limit that a stream has in place of `streamMs`. */
+  readonly shortestSilenceMs: number
 }
 
 /** The connection whose streams are swept. */
@@ -61,15 +63,14 @@ export class ProgressSweep implements Deadline {
     this.#connection = connection
     this.#timers = timers
     this.#limits = limits
-    const { headMs, bodyMs, writeMs, streamMs } = limits
-    this.#period = Math.min(...[headMs, bodyMs, writeMs, streamMs].filter((ms) => ms > 0)) / 4
+    this.#period = Math.min(...Object.values(limits).filter((ms) => ms > 0)) / 4
     this.#stopped = this.#period === Number.POSITIVE_INFINITY
     this.#timer = new Timer(this, 0)
   }
 
   /** There is something to look at, after a time without. */
   start(): void {
-    const now = this.#timers.now()
+    const now = this.#timers.time()
     this.#frame = null
     this.#takenAt = now
     this.#sentAt = now
@@ -90,7 +91,7 @@ export class ProgressSweep implements Deadline {
 
   expired(): void {
     this.armed = false
-    const now = this.#timers.now()
+    const now = this.#timers.time()
     const connection = this.#connection
     this.#lookAtFrame(connection.unfinishedFrame, now)
     if (this.#limits.writeMs > 0 && !this.#stopped) this.#lookAtSocket(now)
@@ -156,8 +157,11 @@ export class ProgressSweep implements Deadline {
     if (moved !== seen.moved) {
       seen.moved = moved
       seen.movedAt = now
-    } else if (streamMs > 0 && stream.tunnel === '' && now - seen.movedAt >= streamMs) {
-      this.#connection.streamOverdue(stream)
+    } else {
+      const silenceMs = stream.silenceMs < 0 ? streamMs : stream.silenceMs
+      if (silenceMs > 0 && stream.tunnel === '' && now - seen.movedAt >= silenceMs) {
+        this.#connection.streamOverdue(stream)
+      }
     }
   }
 

@@ -274,10 +274,14 @@ export class Http2ServerConnection extends Http2Connection implements ServerSess
 
   /** The caller is at fault when its request is what we wait for. */
   streamOverdue(stream: Http2Stream): void {
-    this.limitReached('timeouts.stream')
+    const { silenceMs } = stream
+    const { streamMs } = this.options
+    const own = silenceMs >= 0 && silenceMs !== streamMs
+    const key = own ? 'idleTimeout' : 'timeouts.stream'
+    this.limitReached(key)
     const reason =
       mayReceive(stream.state) && stream.hasDeadlineForBody ? reasons.requestTimeout : reasons.timeout
-    this.#giveUp(stream, reason.with(`nothing moved for ${this.options.streamMs} ms (timeouts.stream)`))
+    this.#giveUp(stream, reason.with(`nothing moved for ${own ? silenceMs : streamMs} ms (${key})`))
   }
 
   /** Ends a stream in time, with an answer if none has begun. */

@@ -15,6 +15,7 @@ const QUANTUM = 16384
 export class Http2Stream implements MessageStream {
   receiver: MessageSink | null
   source: MessageSource | null
+  silenceMs: number
   readonly connection: ConnectionCore
   readonly id: number
   state: number
@@ -74,6 +75,7 @@ export class Http2Stream implements MessageStream {
     this.windowSize = receiveWindow
     this.receiver = null
     this.source = null
+    this.silenceMs = -1
     this.state = OPEN
     this.uncredited = 0
     this.unannounced = 0

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { SeededRandom } from '../../../proxy/base/random.ts'
-import { type Deadline, Timer, TimerWheel } from '../../../proxy/base/timer-wheel.ts'
+import { type Deadline, LONGEST_TURN_MS, Timer, TimerWheel } from '../../../proxy/base/timer-wheel.ts'
 
 class Bell implements Deadline {
   readonly rung: number[] = []
@@ -12,9 +12,17 @@ class Bell implements Deadline {
   }
 }
 
-function makeWheel(start = 0): { wheel: TimerWheel; time: { ms: number } } {
+function makeWheel(start = 0, longestTurnMs?: number): { wheel: TimerWheel; time: { ms: number } } {
   const time = { ms: start }
-  return { wheel: new TimerWheel(() => time.ms), time }
+  return { wheel: new TimerWheel(() => time.ms, 10, longestTurnMs), time }
+}
+
+/** Turns of 10 ms for `ms` milliseconds. */
+function run(wheel: TimerWheel, time: { ms: number }, ms: number): void {
+  for (const end = time.ms + ms; time.ms < end; ) {
+    time.ms += 10
+    wheel.advance()
+  }
 }
 
 t.test('fires once, with its kind, never early and at most a tick late', async (t) => {
@@ -147,6 +155,127 @@ t.test('against a list of deadlines', async (t) => {
     t.ok(bell.rung.length > 0, `seed ${seed}`)
     for (const timer of timers) wheel.disarm(timer)
   }
+})
+
+t.test('a stall of the process is nobody’s time', async (t) => {
+  const { wheel, time } = makeWheel(5, LONGEST_TURN_MS)
+  const bell = new Bell()
+  for (const ms of [30, 100, 1000, 20_000]) wheel.arm(new Timer(bell, ms), ms)
+  time.ms += 2500
+  wheel.advance()
+  t.strictSame(bell.rung, [], 'sockets are read before anything fires')
+  time.ms += 10
+  wheel.advance()
+  t.strictSame(bell.rung, [30], 'a long turn counts for a little')
+  t.equal(wheel.now(), time.ms, 'the clock itself goes on')
+  run(wheel, time, 60)
+  t.strictSame(bell.rung, [30, 100])
+  run(wheel, time, 860)
+  t.strictSame(bell.rung, [30, 100], 'the others have what was left to them')
+  run(wheel, time, 60)
+  t.strictSame(bell.rung, [30, 100, 1000])
+  time.ms += 3_600_000
+  wheel.advance()
+  run(wheel, time, 18_800)
+  t.strictSame(bell.rung, [30, 100, 1000])
+  run(wheel, time, 250)
+  t.strictSame(bell.rung, [30, 100, 1000, 20_000])
+})
+
+t.test('what is armed after a stall, before the wheel has turned, has its own time', async (t) => {
+  const { wheel, time } = makeWheel(0, LONGEST_TURN_MS)
+  const bell = new Bell()
+  wheel.arm(new Timer(bell, 1), 500)
+  time.ms += 2000
+  wheel.arm(new Timer(bell, 2), 100)
+  wheel.advance()
+  run(wheel, time, 90)
+  t.strictSame(bell.rung, [])
+  run(wheel, time, 30)
+  t.strictSame(bell.rung, [2])
+  run(wheel, time, 350)
+  t.strictSame(bell.rung, [2, 1])
+})
+
+t.test('turns that are long again and again slow deadlines down and do not switch them off', async (t) => {
+  const { wheel, time } = makeWheel(0, LONGEST_TURN_MS)
+  const bell = new Bell()
+  wheel.arm(new Timer(bell, 1), 1000)
+  const fired = (turns: number, ms: number): void => {
+    for (let i = 0; i < turns; i++) {
+      time.ms += ms
+      wheel.advance()
+    }
+  }
+  fired(19, 200)
+  t.strictSame(bell.rung, [])
+  fired(4, 200)
+  t.strictSame(bell.rung, [1])
+  wheel.arm(new Timer(bell, 2), 1000)
+  fired(20, LONGEST_TURN_MS)
+  t.strictSame(bell.rung, [1])
+  fired(2, LONGEST_TURN_MS)
+  t.strictSame(bell.rung, [1, 2], 'up to the longest turn time is time')
+})
+
+t.test('stalls at random, against a sum of what counts', async (t) => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new SeededRandom(seed)
+    const pick = (count: number): number => Math.floor(random.next() * count)
+    const { wheel, time } = makeWheel(pick(1000), LONGEST_TURN_MS)
+    const due = new Map<number, number>()
+    const bell = new Bell()
+    const timers = Array.from({ length: 20 }, (_, kind) => new Timer(bell, kind))
+    let counted = 0
+    bell.onRing = (kind) => {
+      const at = due.get(kind)
+      if (at === undefined || at > counted) t.fail(`seed ${seed}: ${kind} fired at ${counted}, due at ${at}`)
+      due.delete(kind)
+    }
+    for (let step = 0; step < 1000; step++) {
+      const kind = pick(20)
+      if (pick(3) === 0) {
+        const ms = pick(3000)
+        wheel.arm(timers[kind] as Timer, ms)
+        due.set(kind, counted + ms)
+        continue
+      }
+      const turn = pick(20) === 0 ? 51 + pick(20_000) : 1 + pick(20)
+      time.ms += turn
+      counted += Math.min(turn, LONGEST_TURN_MS)
+      wheel.advance()
+      for (const [late, at] of due) {
+        // A tick, and two turns where the first one was a stall.
+        if (at + 21 + 2 * LONGEST_TURN_MS < counted) t.fail(`seed ${seed}: ${late} is late`)
+      }
+    }
+    t.ok(bell.rung.length > 10, `seed ${seed}`)
+    for (const timer of timers) wheel.disarm(timer)
+  }
+})
+
+t.test('time() is the time that deadlines run on', async (t) => {
+  const { wheel, time } = makeWheel(0, LONGEST_TURN_MS)
+  wheel.arm(new Timer(new Bell(), 1), 60_000)
+  const start = wheel.time()
+  run(wheel, time, 500)
+  t.equal(wheel.time() - start, 500)
+  time.ms += 4000
+  t.equal(wheel.time() - start, 500 + LONGEST_TURN_MS)
+  wheel.advance()
+  run(wheel, time, 100)
+  t.equal(wheel.time() - start, 600 + LONGEST_TURN_MS)
+})
+
+t.test('a time without timers is no stall', async (t) => {
+  const { wheel, time } = makeWheel(0, LONGEST_TURN_MS)
+  const bell = new Bell()
+  const start = wheel.time()
+  time.ms += 60_000
+  wheel.arm(new Timer(bell, 1), 100)
+  t.equal(wheel.time() - start, 60_000)
+  run(wheel, time, 120)
+  t.strictSame(bell.rung, [1])
 })
 
 t.test('turns by itself while something is armed, and does not keep the process alive', (t) => {

@@ -7,15 +7,14 @@ import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { FAILED, type Outcome } from '../../../proxy/balance/outcome.ts'
 import { TrialBalancer } from '../../../proxy/balance/trial-balancer.ts'
-import { StallWatch } from '../../../proxy/base/stall-watch.ts'
 import type { Caller } from '../../../proxy/downstream/caller.ts'
 import type { Affinity } from '../../../proxy/exchange/affinity.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../../proxy/exchange/cluster.ts'
-import { RouteTarget } from '../../../proxy/exchange/route-target.ts'
+import { NO_TIMES, RouteTarget } from '../../../proxy/exchange/route-target.ts'
 import { ServedHosts } from '../../../proxy/exchange/served-hosts.ts'
 import type { Added } from '../../../proxy/message/added.ts'
-import type { Fields } from '../../../proxy/message/fields.ts'
+import { type Fields, NO_FIELDS } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import { type PathRules, STRICT_PATHS } from '../../../proxy/message/path.ts'
 import type { Reason } from '../../../proxy/message/reason.ts'
@@ -47,10 +46,11 @@ export const ANY: MatchConfig = {
 export class FakeStream implements MessageStream {
   receiver: MessageSink | null = null
   source: MessageSource | null = null
+  silenceMs = -1
   readonly heads: Head[] = []
   readonly requestIds: number[] = []
-  /** The fields added to the last head; null for none. */
-  added: Record<string, string> | null = null
+  /** What was added to each head, but for the request id. */
+  readonly added: Record<string, string>[] = []
   body = ''
   fields: Fields | null = null
   ended = false
@@ -65,9 +65,8 @@ export class FakeStream implements MessageStream {
     this.#check()
     this.heads.push(head)
     this.requestIds.push(added === null ? 0 : added.requestId)
-    const fields = added?.fields ?? null
-    this.added =
-      fields && Object.fromEntries(fields.names.map((name, i) => [name, fields.values[i] as string]))
+    const { names, values } = added?.fields ?? NO_FIELDS
+    this.added.push(Object.fromEntries(names.map((name, i) => [name, values[i] as string])))
     this.ended = end
   }
 
@@ -122,6 +121,8 @@ export class FakePool {
   connected = true
   /** Connections that are open, whatever room they have. */
   connections = 0
+  /** A connection is on its way. */
+  connecting = true
   crediting = true
 
   ready(): ClientSession | null {
@@ -163,6 +164,9 @@ export class FakePool {
 export interface BenchOptions {
   readonly endpoints?: number
   readonly timeout?: number | null
+  readonly maxDuration?: number
+  readonly silence?: number
+  readonly grpcSilence?: number
   readonly retry?: Partial<RetryConfig> | null
   readonly match?: Partial<MatchConfig>
   readonly authorize?: readonly AuthorizeRule[]
@@ -207,8 +211,6 @@ export class ExchangeBench {
   readonly results: string[] = []
   /** With `breaker` in the options. */
   readonly breaker: Breaker | null
-  /** Does not run until it is started. */
-  readonly stalls: StallWatch
 
   constructor(options: BenchOptions = {}) {
     const count = options.endpoints ?? 2
@@ -226,7 +228,6 @@ export class ExchangeBench {
       options.breaker === undefined
         ? null
         : new Breaker(set, options.breaker, this.clock.timers, { next: () => 0 })
-    this.stalls = new StallWatch(() => this.clock.now(), this.clock.timers)
     const policy = createBalancer({ policy: 'round-robin' }, set, { next: () => 0 })
     const cap =
       options.requestsPerEndpoint === undefined ? null : new EndpointCap(options.requestsPerEndpoint)
@@ -237,7 +238,6 @@ export class ExchangeBench {
       set,
       balancer: this.breaker === null ? balancer : new TrialBalancer(balancer, this.breaker),
       breaker: this.breaker,
-      stalls: this.stalls,
       cap,
       observers: [
         ...(this.breaker === null ? [] : [this.breaker]),
@@ -267,7 +267,12 @@ export class ExchangeBench {
         },
       ],
       tunnels: { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
-      timeout: options.timeout ?? null,
+      times: {
+        response: options.timeout ?? null,
+        whole: options.maxDuration ?? null,
+        silence: options.silence ?? NO_TIMES.silence,
+        grpcSilence: options.grpcSilence ?? NO_TIMES.grpcSilence,
+      },
       retry: retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
       rateLimits: options.rateLimits ?? null,
     })

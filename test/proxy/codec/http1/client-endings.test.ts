@@ -175,3 +175,26 @@ t.test('drain, close and the idle deadline', async (t) => {
   t.equal(idle.events.at(-1), 'closed idle-timeout')
   t.equal(idle.time.wheel.armed, 0)
 })
+
+t.test(
+  'a connection that was idle for too long while the process stood still is not used again',
+  async (t) => {
+    const bench = new ClientBench()
+    get(bench)
+    bench.receive(OK)
+    bench.time.skip(2900)
+    t.equal(bench.connection.capacity, 1)
+    bench.time.skip(200)
+    t.equal(bench.connection.capacity, 0)
+    t.notOk(bench.socket.destroyed, 'its own deadline sees to that')
+    bench.dispose()
+
+    const busy = new ClientBench()
+    busy.time.skip(2000)
+    get(busy)
+    busy.time.skip(10_000)
+    busy.receive(OK)
+    t.equal(busy.connection.capacity, 1, 'the time of a request is not idle')
+    busy.dispose()
+  },
+)

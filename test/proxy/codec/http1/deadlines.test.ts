@@ -207,6 +207,26 @@ t.test('timeouts.stream: an endpoint that is silent', async (t) => {
   held.dispose()
 })
 
+t.test('a request that was given a limit of its own', async (t) => {
+  const timeouts = { ...DEFAULT_SERVER_TIMEOUTS, shortestSilenceMs: 10_000 }
+  const bench = new ServerBench({ timeouts })
+  bench.receive(GET)
+  first(bench).stream.silenceMs = 10_000
+  bench.time.pass(9_000)
+  t.equal(await bench.sent(), '')
+  bench.time.pass(4_000)
+  t.match(await bench.sent(), /^HTTP\/1\.1 504 [\s\S]*nothing moved for too long \(idleTimeout\)/)
+  t.strictSame(bench.limits, ['idleTimeout'])
+  bench.dispose()
+
+  const endless = new ServerBench({ timeouts })
+  endless.receive(GET)
+  first(endless).stream.silenceMs = 0
+  endless.time.pass(600 * MINUTE)
+  t.strictSame(endless.limits, [])
+  endless.dispose()
+})
+
 t.test('timeouts.stream: 408 where the request’s own body is what is missing', async (t) => {
   const bench = new ServerBench()
   bench.receive(GRPC)

@@ -233,6 +233,22 @@ t.test('a stream on which nothing moves: whose fault it is', async (t) => {
   t.equal(bench.connection.active, 0)
 })
 
+t.test('a stream that was given a limit of its own', async (t) => {
+  const bench = new ServerBench({ streamMs: MINUTE, shortestSilenceMs: 10_000 })
+  bench.send(headers(1, GET, END_STREAM), headers(3, GET, END_STREAM), headers(5, GET, END_STREAM))
+  const [short, , long] = bench.accepted
+  if (short !== undefined) short.stream.silenceMs = 10_000
+  if (long !== undefined) long.stream.silenceMs = 0
+  pass(bench, 13_000)
+  const heads = bench.take().filter((frame) => frame.type === 'HEADERS')
+  t.match(heads, [{ stream: 1 }])
+  t.strictSame(bench.limits, ['idleTimeout'])
+  pass(bench, 2 * MINUTE)
+  t.strictSame(bench.limits, ['idleTimeout', 'timeouts.stream'])
+  pass(bench, 600 * MINUTE)
+  t.equal(bench.connection.active, 1, 'without a limit it may be silent for hours')
+})
+
 t.test('a tunnel has a deadline of its own', async (t) => {
   const bench = new ServerBench({ streamMs: MINUTE })
   bench.send(headers(1, { ':method': 'CONNECT', ':authority': 'a:1' }))
