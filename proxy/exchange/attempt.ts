@@ -6,13 +6,16 @@ import type { Fields } from '../message/fields.ts'
 import type { Head } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import type { ClientSession } from '../message/session.ts'
-import type { MessageSink, MessageStream } from '../message/stream.ts'
+import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
 import type { EndpointPool, SessionWaiter } from '../upstream/endpoint-pool.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 
-/** One try of an exchange at one endpoint: waits for a session, then takes the response. */
-export class Attempt implements MessageSink, SessionWaiter, Deadline {
+/**
+ * One try of an exchange at one endpoint: waits for a session, then takes the response, and the credit for what of the
+ * request has left.
+ */
+export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadline {
   readonly exchange: Exchange
   readonly endpoint: Endpoint
   readonly pool: EndpointPool
@@ -51,7 +54,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   sessionReady(session: ClientSession): void {
-    this.stream = session.open(this, this.exchange)
+    this.stream = session.open(this, this)
     this.sentAt = this.exchange.context.clock.now()
     this.exchange.sendRequest(this, this.stream)
   }
@@ -75,7 +78,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.exchange.tryOverdue(this)
   }
 
-  /** Ends the try from our side. */
+  /** Ends the try from our side: nothing of it is wanted any more, in either direction. */
   cancel(reason: Reason): void {
     if (this.stream === null) this.pool.leave(this)
     else this.stream.cancel(reason)
@@ -100,6 +103,13 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     const until = this.answeredAt === 0 ? this.exchange.context.clock.now() : this.answeredAt
     const ms = this.sentAt === 0 ? 0 : until - this.sentAt
     for (let i = 0; i < observers.length; i++) observers[i].attemptEnded(this.endpoint, outcome, ms, 0)
+  }
+
+  // MessageSource of the request.
+
+  credit(bytes: number): void {
+    this.credited += bytes
+    this.exchange.attemptCredited(this)
   }
 
   // The response.

@@ -5,26 +5,20 @@ import { type Deadline, Timer } from '../base/timer-wheel.ts'
 import { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
 import { grpcStatusOf } from '../message/grpc-status.ts'
-import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
+import type { Head } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
-import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
+import type { MessageSink, MessageStream } from '../message/stream.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
-import { outcomeOf } from './outcome-of.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
-import type { RouteTarget } from './route-target.ts'
-import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
-import { Tunnel } from './tunnel.ts'
+import { takeHead } from './response.ts'
+import { retryFailure, tryOrAnswer } from './try-again.ts'
+import type { Tunnel } from './tunnel.ts'
 import type { Verdict } from './verdict.ts'
-
-/** Tries of one request, whatever the reasons. */
-const MAX_ATTEMPTS = 10
-
-const NOTHING = Buffer.alloc(0)
 
 // Reused for every request: valid until `head` returns.
 const added = new Added()
@@ -38,10 +32,10 @@ const added = new Added()
  *     try again                    as long as nothing of a response has been passed on
  *     record                       once, when the response is complete or will never be
  *
- * It is the sink of the request (downstream stream -> exchange -> attempt's stream), and the source that the attempt's
- * stream credits for it. The response comes through the attempt.
+ * It is the sink of the request (downstream stream -> exchange -> attempt's stream). The response, and the credit for
+ * the request, come through the attempt: response.ts says what happens to them, try-again.ts whether another one follows.
  */
-export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
+export class Exchange implements MessageSink, Deadline, Choice {
   readonly context: CallerContext
   readonly request: Head
   readonly verdict: Verdict
@@ -134,12 +128,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     // A request for a tunnel is complete with its head: what follows waits for the answer.
     if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
       this.#arm(target.timeout)
-    this.#try(cluster.balancer.pick(this))
-  }
-
-  #try(endpoint: Endpoint | null): void {
-    const refusal = tryAt(this, endpoint)
-    if (refusal !== null) answer(this, refusal)
+    tryOrAnswer(this, cluster.balancer.pick(this))
   }
 
   /** The attempt has its stream: sends head, and what of the body is there. */
@@ -213,12 +202,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     if (!this.done) record(this, told ? this.status : reason.status)
   }
 
-  // MessageSource of the attempt's stream.
-
-  credit(bytes: number): void {
-    const attempt = this.attempt
-    if (attempt === null) return
-    attempt.credited += bytes
+  /** Its endpoint, or what leads there, has taken more of the request. */
+  attemptCredited(attempt: Attempt): void {
+    if (attempt !== this.attempt) return
     if (this.tunnel !== null) this.tunnel.passedOn()
     // What an earlier try had passed on is not credited a second time.
     const due = attempt.credited - this.credited
@@ -227,33 +213,10 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.down.credit(due)
   }
 
-  cancel(reason: Reason): void {
-    this.down.cancel(reason)
-  }
-
   // The response, from the attempt.
 
   responseHead(attempt: Attempt, head: Head, end: boolean): void {
-    if (attempt !== this.attempt) return
-    if (head.status < 200) {
-      this.down.head(head, null, false)
-      return
-    }
-    const grpcStatus = end && this.request.grpc ? grpcStatusOf(head.fields) : -1
-    if (head.tunnel !== '') {
-      this.#openTunnel(attempt, head, end)
-      return
-    }
-    if (this.#discards(attempt, head, grpcStatus, end)) return
-    if (this.request.tunnel !== '') this.#tunnelRefused(attempt)
-    this.committed = true
-    this.replay = null
-    this.disarm()
-    this.status = head.status
-    this.grpcStatus = grpcStatus
-    this.down.source = attempt.stream
-    this.down.head(head, null, end)
-    if (end) complete(this)
+    if (attempt === this.attempt) takeHead(this, attempt, head, end)
   }
 
   responseData(chunk: Buffer, from: number, to: number, end: boolean): void {
@@ -270,45 +233,6 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     complete(this)
   }
 
-  /** The endpoint accepted: what the caller has sent meanwhile follows, and both sides see each other's bytes. */
-  #openTunnel(attempt: Attempt, head: Head, end: boolean): void {
-    const { replay, requestEnded } = this
-    this.committed = true
-    this.replay = null
-    this.disarm()
-    // What the caller is told in its own protocol (RFC 9110 §15.2.2).
-    const switched = this.context.protocol === 'http1' && head.tunnel !== TUNNEL_CONNECT
-    this.status = switched ? 101 : head.status
-    const tunnel = new Tunnel(this, attempt.stream as MessageStream, end)
-    this.tunnel = tunnel
-    this.down.receiver = tunnel
-    this.down.source = attempt.stream
-    this.down.head(head, null, end)
-    tunnel.start(replay, requestEnded)
-  }
-
-  /** An ordinary answer to a request for a tunnel: what the caller sent as if it were open goes nowhere. */
-  #tunnelRefused(attempt: Attempt): void {
-    dropRequest(this)
-    this.requestEnded = true
-    attempt.stream?.data(NOTHING, 0, 0, true)
-  }
-
-  /** Drops a response that the route wants tried again, if another endpoint can be asked. */
-  #discards(attempt: Attempt, head: Head, grpcStatus: number, end: boolean): boolean {
-    const policy = (this.verdict.target as RouteTarget).retry
-    if (policy === null || !this.#replayable() || this.attempts >= policy.attempts) return false
-    if (!policy.onResponse(head.status, grpcStatus, this.request)) return false
-    const next = nextEndpoint(this, attempt.endpoint)
-    if (next === null || !spendRetry(this)) return false
-    ;(this.cluster as Cluster).stats.retries += 1
-    attempt.settle(outcomeOf(head.status, grpcStatus))
-    // A try that is complete both ways leaves its connection for others.
-    if (!end || !this.requestEnded || attempt.credited < this.requestBytes) attempt.cancel(DISCARDED)
-    this.#try(next)
-    return true
-  }
-
   /** The endpoint, or the way to it, let us down. */
   attemptFailed(attempt: Attempt, reason: Reason): void {
     if (attempt !== this.attempt) return
@@ -322,24 +246,12 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     // A request that cannot be sent as it is says nothing of the endpoint, good or bad.
     if (reason.is(reasons.badRequest)) attempt.release()
     else attempt.settle(reason.is(reasons.goaway) ? SUCCEEDED : FAILED)
-    if (this.committed) {
-      breakOff(this, reason)
-      return
-    }
-    const cluster = this.cluster as Cluster
-    if (this.attempts < MAX_ATTEMPTS && this.#replayable() && mayTryAgain(this, reason)) {
-      const next = nextEndpoint(this, attempt.endpoint)
-      if (next !== null && (isFree(this, reason) || spendRetry(this))) {
-        cluster.stats.retries += 1
-        this.#try(next)
-        return
-      }
-    }
-    answer(this, reason)
+    if (this.committed) breakOff(this, reason)
+    else if (!retryFailure(this, attempt, reason)) answer(this, reason)
   }
 
   /** True while everything that came of the request could be sent again. */
-  #replayable(): boolean {
+  get replayable(): boolean {
     return this.replay !== null || this.requestBytes === 0
   }
 

@@ -1,19 +1,64 @@
 import { NONE_TRIED } from '../balance/choice.ts'
 import type { Endpoint } from '../balance/endpoint.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
+import type { Head } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { isIdempotent } from '../policy/retry.ts'
 import { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
+import { answer } from './ending.ts'
 import type { Exchange } from './exchange.ts'
+import { outcomeOf } from './outcome-of.ts'
+import type { RouteTarget } from './route-target.ts'
 
 /** HTTP/2 code that says "not wanted any more" (RFC 9113 §7). */
 const CANCEL = 8
 /** Ends a try whose response is dropped for another try. */
-export const DISCARDED = reasons.upstreamReset.withHttp2(CANCEL, 'another endpoint is asked')
+const DISCARDED = reasons.upstreamReset.withHttp2(CANCEL, 'another endpoint is asked')
+
+/** Tries of one request, whatever the reasons. */
+const MAX_ATTEMPTS = 10
+
+/** Has a response dropped that the route wants tried again, if another endpoint can be asked. */
+export function retryResponse(
+  exchange: Exchange,
+  attempt: Attempt,
+  head: Head,
+  grpcStatus: number,
+  end: boolean,
+): boolean {
+  const policy = (exchange.verdict.target as RouteTarget).retry
+  if (policy === null || !exchange.replayable || exchange.attempts >= policy.attempts) return false
+  if (!policy.onResponse(head.status, grpcStatus, exchange.request)) return false
+  const next = nextEndpoint(exchange, attempt.endpoint)
+  if (next === null || !spendRetry(exchange)) return false
+  ;(exchange.cluster as Cluster).stats.retries += 1
+  attempt.settle(outcomeOf(head.status, grpcStatus))
+  // A try that is complete both ways leaves its connection for others.
+  if (!end || !exchange.requestEnded || attempt.credited < exchange.requestBytes) attempt.cancel(DISCARDED)
+  tryOrAnswer(exchange, next)
+  return true
+}
+
+/** Has a try that came to nothing followed by another, if that may be. */
+export function retryFailure(exchange: Exchange, attempt: Attempt, reason: Reason): boolean {
+  if (exchange.attempts >= MAX_ATTEMPTS || !exchange.replayable || !mayTryAgain(exchange, reason))
+    return false
+  const next = nextEndpoint(exchange, attempt.endpoint)
+  if (next === null || !(isFree(exchange, reason) || spendRetry(exchange))) return false
+  ;(exchange.cluster as Cluster).stats.retries += 1
+  tryOrAnswer(exchange, next)
+  return true
+}
+
+/** Sends the request to `endpoint` or the next that can take it; answers when none can. */
+export function tryOrAnswer(exchange: Exchange, endpoint: Endpoint | null): void {
+  const refusal = tryAt(exchange, endpoint)
+  if (refusal !== null) answer(exchange, refusal)
+}
 
 /** Whether a try that ended for `reason` may be followed by another: where it is always safe, or the route says so. */
-export function mayTryAgain(exchange: Exchange, reason: Reason): boolean {
+function mayTryAgain(exchange: Exchange, reason: Reason): boolean {
   // What cannot be written for one endpoint cannot be written for another.
   if (reason.is(reasons.overflow) || reason.is(reasons.badRequest)) return false
   if (isAlwaysSafe(exchange, reason)) return true
@@ -25,7 +70,7 @@ export function mayTryAgain(exchange: Exchange, reason: Reason): boolean {
  * Whether another try is outside the budget of retries. A try that never reached its endpoint cost nothing, and when an
  * endpoint dies all of its requests move at once. A refused stream is different: it is how endpoints show overload.
  */
-export function isFree(exchange: Exchange, reason: Reason): boolean {
+function isFree(exchange: Exchange, reason: Reason): boolean {
   return isAlwaysSafe(exchange, reason) && !reason.is(reasons.refusedStream)
 }
 
@@ -37,7 +82,7 @@ function isAlwaysSafe(exchange: Exchange, reason: Reason): boolean {
 /**
  * Sends the request, as far as it has come, to `endpoint`, or to the next that can take it. Returns null, or why none can.
  */
-export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
+function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
   const cluster = exchange.cluster as Cluster
   const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
   while (endpoint !== null) {
@@ -61,7 +106,7 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
 }
 
 /** The endpoint to try when `failed` has failed, null when there is none. */
-export function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | null {
+function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | null {
   const { balancer } = exchange.cluster as Cluster
   exchange.tried = [...exchange.tried, failed]
   const other = balancer.pick(exchange)
@@ -77,7 +122,7 @@ function mayAskAgain(reason: Reason): boolean {
 }
 
 /** Takes one more try out of the cluster's budget; false when it is used up. */
-export function spendRetry(exchange: Exchange): boolean {
+function spendRetry(exchange: Exchange): boolean {
   const cluster = exchange.cluster as Cluster
   if (exchange.retrying) return true
   if (!cluster.spendRetry()) {

@@ -1,0 +1,60 @@
+import { grpcStatusOf } from '../message/grpc-status.ts'
+import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
+import type { MessageStream } from '../message/stream.ts'
+import type { Attempt } from './attempt.ts'
+import { complete, dropRequest } from './ending.ts'
+import type { Exchange } from './exchange.ts'
+import { retryResponse } from './try-again.ts'
+import { Tunnel } from './tunnel.ts'
+
+const NOTHING = Buffer.alloc(0)
+
+/** The head of a response to `attempt` is there: it is passed on, or dropped for another try. */
+export function takeHead(exchange: Exchange, attempt: Attempt, head: Head, end: boolean): void {
+  if (head.status < 200) {
+    exchange.down.head(head, null, false)
+    return
+  }
+  const grpcStatus = end && exchange.request.grpc ? grpcStatusOf(head.fields) : -1
+  if (head.tunnel !== '') openTunnel(exchange, attempt, head, end)
+  else if (!retryResponse(exchange, attempt, head, grpcStatus, end)) {
+    if (exchange.request.tunnel !== '') refuseTunnel(exchange, attempt)
+    commit(exchange, attempt, head, grpcStatus, end)
+  }
+}
+
+/** The caller gets this response and no other. */
+function commit(exchange: Exchange, attempt: Attempt, head: Head, grpcStatus: number, end: boolean): void {
+  exchange.committed = true
+  exchange.replay = null
+  exchange.disarm()
+  exchange.status = head.status
+  exchange.grpcStatus = grpcStatus
+  exchange.down.source = attempt.stream
+  exchange.down.head(head, null, end)
+  if (end) complete(exchange)
+}
+
+/** The endpoint accepted: what the caller has sent meanwhile follows, and both sides see each other's bytes. */
+function openTunnel(exchange: Exchange, attempt: Attempt, head: Head, end: boolean): void {
+  const { replay, requestEnded, down } = exchange
+  exchange.committed = true
+  exchange.replay = null
+  exchange.disarm()
+  // What the caller is told in its own protocol (RFC 9110 §15.2.2).
+  const switched = exchange.context.protocol === 'http1' && head.tunnel !== TUNNEL_CONNECT
+  exchange.status = switched ? 101 : head.status
+  const tunnel = new Tunnel(exchange, attempt.stream as MessageStream, end)
+  exchange.tunnel = tunnel
+  down.receiver = tunnel
+  down.source = attempt.stream
+  down.head(head, null, end)
+  tunnel.start(replay, requestEnded)
+}
+
+/** An ordinary answer to a request for a tunnel: what the caller sent as if it were open goes nowhere. */
+function refuseTunnel(exchange: Exchange, attempt: Attempt): void {
+  dropRequest(exchange)
+  exchange.requestEnded = true
+  attempt.stream?.data(NOTHING, 0, 0, true)
+}
