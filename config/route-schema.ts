@@ -1,21 +1,8 @@
 import { z } from 'zod'
 import * as kind from './kinds.ts'
+import { retrySchema } from './retry-schema.ts'
 import { suggest } from './suggest.ts'
 import { isPath, parseAuthority, parseGrpc, pathMeant } from './values.ts'
-
-/** What a retry can be made for; docs/configuration.md says when each holds. */
-export const retryConditions = [
-  'connect-failure',
-  'refused-stream',
-  'reset',
-  '5xx',
-  'gateway-error',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-] as const
 
 const path = () => kind.text('a path such as /api/orders, without query', 'path', isPath, pathMeant)
 
@@ -99,17 +86,6 @@ export const matchSchema = kind.mapping({
     .describe(
       'All of these headers match: a text is the whole value, a mapping has one of `exact`, `prefix` or `present`.',
     ),
-})
-
-const retrySchema = kind.mapping({
-  on: kind
-    .list(kind.word(...retryConditions), 'a list of conditions such as [connect-failure, unavailable]')
-    .describe('What a further attempt is made for. The last five are gRPC statuses.'),
-  attempts: kind.wholeNumber(1, 10).prefault(3).describe('All attempts together, the first one counted.'),
-  perTryTimeout: kind
-    .duration()
-    .optional()
-    .describe("Longest time for one attempt. Without it only the route's `timeout` counts."),
 })
 
 export const routeSchema = kind.mapping({

@@ -1,6 +1,7 @@
 import { checkOneOf, checkUpstreamName, type Report } from './cross-checks.ts'
 import type { Part } from './part.ts'
 import { formatPath } from './problems.ts'
+import { checkRetry } from './retry-checks.ts'
 import { parseAddress, parseDuration, parseSize } from './values.ts'
 
 /** Contradictions in listeners, their rules and routes. */
@@ -17,7 +18,7 @@ export function checkListeners(root: Part, problem: Report, warning: Report): vo
     for (const route of listener.get('routes').children()) {
       checkMatch(route.get('match'), problem)
       checkTargets(route, root, used, problem)
-      checkTryTimeout(route, warning)
+      checkRetry(route, problem, warning)
       checkStreamTimeout(listener, route, warning)
       if (catchAll !== null) {
         warning(
@@ -101,17 +102,6 @@ function checkTargets(route: Part, root: Part, used: Set<string>, problem: Repor
   if (upstream.isMapping && upstream.children().every((weight) => weight.value === 0)) {
     problem(upstream.path, 'no upstream has a weight above 0, expected at least one')
   }
-}
-
-function checkTryTimeout(route: Part, warning: Report): void {
-  const one = route.get('retry').get('perTryTimeout')
-  const all = route.has('timeout') ? route.get('timeout').text() : '15s'
-  const [oneTry, whole] = [parseDuration(one.text() ?? ''), parseDuration(all ?? '')]
-  if (oneTry === null || whole === null || oneTry < whole) return
-  warning(
-    one.path,
-    `has no effect, because the route's timeout of ${all} is not longer, expected a shorter duration`,
-  )
 }
 
 /** A listener ends requests on which nothing moves, waiting for a response included. */

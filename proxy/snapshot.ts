@@ -135,7 +135,7 @@ function buildTarget(
     const { cluster } = upstreams.get(upstream) as RunningUpstream
     return { cluster, upTo, stats: telemetry.requests(listener.direction, route.name, upstream) }
   })
-  const retry = route.retry === null ? null : new RetryPolicy(route.retry)
+  const retry = route.retry === null ? null : new RetryPolicy(route.retry, random)
   const allowed = route.upgrades.map((name) => (name === 'connect' ? TUNNEL_CONNECT : name))
   const tunnels = { allowed: new Set(allowed), idleMs: listener.timeouts.tunnel }
   return new RouteTarget(route.name, destinations, route.timeout, retry, tunnels, random)

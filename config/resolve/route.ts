@@ -1,5 +1,5 @@
 import type { ConfigDocument } from '../schema.ts'
-import type { HeaderMatch, RouteConfig } from '../types/route.ts'
+import type { HeaderMatch, RetryConfig, RouteConfig } from '../types/route.ts'
 import { orNull } from './off.ts'
 
 type RouteDocument = ConfigDocument['listeners'][number]['routes'][number]
@@ -22,10 +22,19 @@ export function resolveRoute(route: RouteDocument, defaultName: string): RouteCo
       .filter(([, weight]) => weight > 0)
       .map(([name, weight]) => ({ upstream: name, weight })),
     timeout: orNull(route.timeout),
-    retry: retry
-      ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
-      : null,
+    retry: retry ? resolveRetry(retry) : null,
     upgrades: route.upgrades,
+  }
+}
+
+function resolveRetry(retry: NonNullable<RouteDocument['retry']>): RetryConfig {
+  return {
+    on: retry.on ?? [],
+    statuses: retry.statuses ?? [],
+    attempts: retry.attempts,
+    perTryTimeout: retry.perTryTimeout ?? null,
+    // The longest wait is ten times the shortest, unless it is given.
+    backOff: { base: retry.backOff.base, max: retry.backOff.max ?? 10 * retry.backOff.base },
   }
 }
 

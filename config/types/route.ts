@@ -59,10 +59,19 @@ export type RetryCondition =
   | 'unavailable'
 
 export interface RetryConfig {
-  /** At least one. */
+  /** At least one, unless there are `statuses`. */
   readonly on: readonly RetryCondition[]
+  /** HTTP statuses that are tried again whatever the method. */
+  readonly statuses: readonly number[]
   /** All tries together with the first one, 1 to 10. */
   readonly attempts: number
   /** In milliseconds; `null`: only the route's timeout. */
   readonly perTryTimeout: number | null
+  readonly backOff: BackOffConfig
+}
+
+/** Both in milliseconds, `max` at least `base`. */
+export interface BackOffConfig {
+  readonly base: number
+  readonly max: number
 }

@@ -10,6 +10,7 @@ import type { MessageSink, MessageSource, MessageStream } from '../message/strea
 import type { EndpointPool, SessionWaiter } from '../upstream/endpoint-pool.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
+import type { HeldResponse } from './held-response.ts'
 
 /**
  * One try of an exchange at one endpoint: waits for a session, then takes the response, and the credit for what of the
@@ -28,6 +29,10 @@ export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadl
   /** Monotonic milliseconds at which the request went, and the head of its response came; 0: not yet. */
   sentAt: number
   answeredAt: number
+  /** Milliseconds for which the endpoint asked to be left alone, 0 when it did not. */
+  backOffMs: number
+  /** The response so far, while it is kept from the caller. */
+  held: HeldResponse | null
   timer: Timer | null
   timers: TimerWheel | null
 
@@ -40,6 +45,8 @@ export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadl
     this.released = false
     this.sentAt = 0
     this.answeredAt = 0
+    this.backOffMs = 0
+    this.held = null
     this.timer = null
     this.timers = null
     endpoint.active += 1
@@ -89,6 +96,8 @@ export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadl
     if (this.released) return
     this.released = true
     this.unlimit()
+    if (this.held !== null) this.held.drop()
+    this.held = null
     this.endpoint.active -= 1
   }
 
@@ -102,7 +111,8 @@ export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadl
     if (observers.length === 0) return
     const until = this.answeredAt === 0 ? this.exchange.context.clock.now() : this.answeredAt
     const ms = this.sentAt === 0 ? 0 : until - this.sentAt
-    for (let i = 0; i < observers.length; i++) observers[i].attemptEnded(this.endpoint, outcome, ms, 0)
+    for (let i = 0; i < observers.length; i++)
+      observers[i].attemptEnded(this.endpoint, outcome, ms, this.backOffMs)
   }
 
   // MessageSource of the request.
@@ -120,11 +130,13 @@ export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadl
   }
 
   data(chunk: Buffer, from: number, to: number, end: boolean): void {
-    this.exchange.responseData(chunk, from, to, end)
+    if (this.held === null) this.exchange.responseData(chunk, from, to, end)
+    else this.held.data(chunk, from, to, end)
   }
 
   trailers(fields: Fields): void {
-    this.exchange.responseTrailers(fields)
+    if (this.held === null) this.exchange.responseTrailers(fields)
+    else this.held.trailers(fields)
   }
 
   reset(reason: Reason): void {

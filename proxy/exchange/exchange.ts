@@ -9,14 +9,18 @@ import type { Head } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
 import type { MessageSink, MessageStream } from '../message/stream.ts'
+import { NEVER } from '../policy/pushback.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
+import { tryOrAnswer } from './next-attempt.ts'
+import { outcomeOf } from './outcome-of.ts'
+import type { Pause } from './pause.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import { takeHead } from './response.ts'
-import { retryFailure, tryOrAnswer } from './try-again.ts'
+import { askedWait, retryFailure } from './try-again.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -71,6 +75,8 @@ export class Exchange implements MessageSink, Deadline, Choice {
   timer: Timer | null
   /** Counted among the cluster's retries. */
   retrying: boolean
+  /** What the next try waits for, null when none does. */
+  pause: Pause | null
   /** What the connection has been turned into, null for ordinary requests. */
   tunnel: Tunnel | null
 
@@ -102,6 +108,7 @@ export class Exchange implements MessageSink, Deadline, Choice {
     this.reason = null
     this.timer = null
     this.retrying = false
+    this.pause = null
     this.tunnel = null
   }
 
@@ -219,6 +226,19 @@ export class Exchange implements MessageSink, Deadline, Choice {
     if (attempt === this.attempt) takeHead(this, attempt, head, end)
   }
 
+  /** The caller gets this response and no other. */
+  commit(attempt: Attempt, head: Head, grpcStatus: number, end: boolean): void {
+    this.committed = true
+    this.replay = null
+    this.disarm()
+    this.status = head.status
+    this.grpcStatus = grpcStatus
+    if (outcomeOf(head.status, grpcStatus) !== SUCCEEDED) this.#noteAsked(attempt, head.fields)
+    this.down.source = attempt.stream
+    this.down.head(head, null, end)
+    if (end) complete(this)
+  }
+
   responseData(chunk: Buffer, from: number, to: number, end: boolean): void {
     this.responseBytes += to - from
     this.down.data(chunk, from, to, end)
@@ -228,9 +248,18 @@ export class Exchange implements MessageSink, Deadline, Choice {
   }
 
   responseTrailers(fields: Fields): void {
-    if (this.request.grpc) this.grpcStatus = grpcStatusOf(fields)
+    if (this.request.grpc) {
+      this.grpcStatus = grpcStatusOf(fields)
+      if (outcomeOf(this.status, this.grpcStatus) !== SUCCEEDED) this.#noteAsked(this.attempt, fields)
+    }
     this.down.trailers(fields)
     complete(this)
+  }
+
+  /** A response that is bad news may ask to be left alone for a while. */
+  #noteAsked(attempt: Attempt | null, fields: Fields): void {
+    const asked = askedWait(this, fields)
+    if (attempt !== null && asked > 0 && asked !== NEVER) attempt.backOffMs = asked
   }
 
   /** The endpoint, or the way to it, let us down. */
@@ -266,6 +295,7 @@ export class Exchange implements MessageSink, Deadline, Choice {
   disarm(): void {
     if (this.timer !== null) this.context.timers.disarm(this.timer)
     this.attempt?.unlimit()
+    this.pause?.end()
   }
 
   /** The response to one try is overdue. */

@@ -2,8 +2,9 @@ import { grpcStatusOf } from '../message/grpc-status.ts'
 import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
 import type { MessageStream } from '../message/stream.ts'
 import type { Attempt } from './attempt.ts'
-import { complete, dropRequest } from './ending.ts'
+import { dropRequest } from './ending.ts'
 import type { Exchange } from './exchange.ts'
+import { HeldResponse } from './held-response.ts'
 import { retryResponse } from './try-again.ts'
 import { Tunnel } from './tunnel.ts'
 
@@ -17,22 +18,19 @@ export function takeHead(exchange: Exchange, attempt: Attempt, head: Head, end: 
   }
   const grpcStatus = end && exchange.request.grpc ? grpcStatusOf(head.fields) : -1
   if (head.tunnel !== '') openTunnel(exchange, attempt, head, end)
-  else if (!retryResponse(exchange, attempt, head, grpcStatus, end)) {
+  else if (!retryResponse(exchange, attempt, head.status, grpcStatus, head.fields, end)) {
     if (exchange.request.tunnel !== '') refuseTunnel(exchange, attempt)
-    commit(exchange, attempt, head, grpcStatus, end)
+    if (!end && isHeld(exchange, head)) attempt.held = new HeldResponse(attempt, head)
+    else exchange.commit(attempt, head, grpcStatus, end)
   }
 }
 
-/** The caller gets this response and no other. */
-function commit(exchange: Exchange, attempt: Attempt, head: Head, grpcStatus: number, end: boolean): void {
-  exchange.committed = true
-  exchange.replay = null
-  exchange.disarm()
-  exchange.status = head.status
-  exchange.grpcStatus = grpcStatus
-  exchange.down.source = attempt.stream
-  exchange.down.head(head, null, end)
-  if (end) complete(exchange)
+/** Whether the response is kept from the caller until it is clear that it need not be tried again. */
+function isHeld(exchange: Exchange, head: Head): boolean {
+  if (!exchange.request.grpc || !exchange.requestEnded || head.status !== 200) return false
+  const policy = exchange.verdict.target?.retry ?? null
+  if (policy === null || !policy.holdsResponses) return false
+  return exchange.attempts < policy.attempts && exchange.replayable
 }
 
 /** The endpoint accepted: what the caller has sent meanwhile follows, and both sides see each other's bytes. */

@@ -1,42 +1,61 @@
-import { NONE_TRIED } from '../balance/choice.ts'
 import type { Endpoint } from '../balance/endpoint.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
-import type { Head } from '../message/head.ts'
+import type { Fields } from '../message/fields.ts'
 import { type Reason, reasons } from '../message/reason.ts'
+import { BackOff } from '../policy/back-off.ts'
+import { grpcPushback, NOT_ASKED, retryAfter } from '../policy/pushback.ts'
 import { isIdempotent } from '../policy/retry.ts'
-import { Attempt } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
-import { answer } from './ending.ts'
 import type { Exchange } from './exchange.ts'
+import { nextEndpoint, tryOrAnswer } from './next-attempt.ts'
 import { outcomeOf } from './outcome-of.ts'
+import { Pause } from './pause.ts'
 import type { RouteTarget } from './route-target.ts'
+
+/** Tries of one request, whatever the reasons. */
+const MAX_ATTEMPTS = 10
+/** No response is waited out for longer, in milliseconds: its caller decides better than we do. */
+const LONGEST_ASKED_MS = 10_000
 
 /** HTTP/2 code that says "not wanted any more" (RFC 9113 §7). */
 const CANCEL = 8
 /** Ends a try whose response is dropped for another try. */
 const DISCARDED = reasons.upstreamReset.withHttp2(CANCEL, 'another endpoint is asked')
 
-/** Tries of one request, whatever the reasons. */
-const MAX_ATTEMPTS = 10
+/** Where no route says otherwise. */
+const USUAL_BACK_OFF = new BackOff()
 
-/** Has a response dropped that the route wants tried again, if another endpoint can be asked. */
+/**
+ * Has a response dropped that the route wants tried again, if another endpoint can be asked in time. `grpcStatus` is -1
+ * when the response has none so far; `fields` are those that it came with: the head's or the trailers.
+ */
 export function retryResponse(
   exchange: Exchange,
   attempt: Attempt,
-  head: Head,
+  status: number,
   grpcStatus: number,
+  fields: Fields,
   end: boolean,
 ): boolean {
   const policy = (exchange.verdict.target as RouteTarget).retry
   if (policy === null || !exchange.replayable || exchange.attempts >= policy.attempts) return false
-  if (!policy.onResponse(head.status, grpcStatus, exchange.request)) return false
-  const next = nextEndpoint(exchange, attempt.endpoint)
+  if (!policy.onResponse(status, grpcStatus, exchange.request)) return false
+  const asked = askedWait(exchange, fields)
+  if (asked > LONGEST_ASKED_MS) return false
+  // A call is to wait exactly as long as it is told to (gRFC A6), others at least so long.
+  const exact = exchange.request.grpc && grpcPushback(fields) !== NOT_ASKED
+  const wait = exact ? asked : Math.max(0, asked) + policy.backOff.delay(exchange.attempts)
+  const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !spendRetry(exchange)) return false
-  ;(exchange.cluster as Cluster).stats.retries += 1
-  attempt.settle(outcomeOf(head.status, grpcStatus))
+  const held = attempt.held?.bytes ?? 0
+  attempt.backOffMs = Math.max(0, asked)
+  attempt.settle(outcomeOf(status, grpcStatus))
+  exchange.attempt = null
   // A try that is complete both ways leaves its connection for others.
   if (!end || !exchange.requestEnded || attempt.credited < exchange.requestBytes) attempt.cancel(DISCARDED)
-  tryOrAnswer(exchange, next)
+  else if (held > 0) attempt.stream?.credit(held)
+  goOn(exchange, next, wait)
   return true
 }
 
@@ -44,17 +63,38 @@ export function retryResponse(
 export function retryFailure(exchange: Exchange, attempt: Attempt, reason: Reason): boolean {
   if (exchange.attempts >= MAX_ATTEMPTS || !exchange.replayable || !mayTryAgain(exchange, reason))
     return false
-  const next = nextEndpoint(exchange, attempt.endpoint)
+  const wait = waitAfter(exchange, reason)
+  const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !(isFree(exchange, reason) || spendRetry(exchange))) return false
-  ;(exchange.cluster as Cluster).stats.retries += 1
-  tryOrAnswer(exchange, next)
+  goOn(exchange, next, wait)
   return true
 }
 
-/** Sends the request to `endpoint` or the next that can take it; answers when none can. */
-export function tryOrAnswer(exchange: Exchange, endpoint: Endpoint | null): void {
-  const refusal = tryAt(exchange, endpoint)
-  if (refusal !== null) answer(exchange, refusal)
+function goOn(exchange: Exchange, next: Endpoint, wait: number): void {
+  ;(exchange.cluster as Cluster).stats.retries += 1
+  // The wheel is too coarse for less.
+  if (wait < 1) tryOrAnswer(exchange, next)
+  else exchange.pause = new Pause(exchange, next, wait)
+}
+
+/** Milliseconds that a response asks to wait before another try; NOT_ASKED or NEVER otherwise. */
+export function askedWait(exchange: Exchange, fields: Fields): number {
+  const pushback = exchange.request.grpc ? grpcPushback(fields) : NOT_ASKED
+  return pushback === NOT_ASKED ? retryAfter(fields, exchange.context.clock.wall()) : pushback
+}
+
+/** Milliseconds before the try that follows one that came to nothing. */
+function waitAfter(exchange: Exchange, reason: Reason): number {
+  // The request only moves to where it can be taken. Streams refused again and again are how overload shows.
+  const moves = isAlwaysSafe(exchange, reason) && (!reason.is(reasons.refusedStream) || exchange.attempts < 2)
+  if (moves) return 0
+  const backOff = exchange.verdict.target?.retry?.backOff ?? USUAL_BACK_OFF
+  return backOff.delay(exchange.attempts)
+}
+
+/** Whether `wait` milliseconds from now there is time left for another try. */
+function mayWait(exchange: Exchange, wait: number): boolean {
+  return exchange.timer === null || wait < exchange.context.timers.left(exchange.timer)
 }
 
 /** Whether a try that ended for `reason` may be followed by another: where it is always safe, or the route says so. */
@@ -77,48 +117,6 @@ function isFree(exchange: Exchange, reason: Reason): boolean {
 /** Whether a try that ended for `reason` had no effect, or none that a second one would add to. */
 function isAlwaysSafe(exchange: Exchange, reason: Reason): boolean {
   return reason.unprocessed || (reason.is(REUSED_CONNECTION_CLOSED) && isIdempotent(exchange.request))
-}
-
-/**
- * Sends the request, as far as it has come, to `endpoint`, or to the next that can take it. Returns null, or why none can.
- */
-function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
-  const cluster = exchange.cluster as Cluster
-  const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
-  while (endpoint !== null) {
-    exchange.attempts += 1
-    exchange.endpoint = endpoint
-    const attempt = new Attempt(exchange, endpoint, pools[endpoint.index])
-    exchange.attempt = attempt
-    cluster.endpointStats[endpoint.index].requests += 1
-    const perTry = exchange.verdict.target?.retry?.perTryTimeout ?? null
-    if (perTry !== null) attempt.limit(exchange.context.timers, perTry)
-    const refusal = attempt.begin()
-    if (refusal === null) return null
-    attempt.release()
-    exchange.attempt = null
-    exchange.reason = refusal
-    if (refusal.is(reasons.overflow)) cluster.stats.overflow += 1
-    endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(exchange, endpoint)
-  }
-  if (exchange.reason === null) cluster.stats.noHealthy += 1
-  return exchange.reason ?? reasons.noHealthyUpstream.with(cluster.name)
-}
-
-/** The endpoint to try when `failed` has failed, null when there is none. */
-function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | null {
-  const { balancer } = exchange.cluster as Cluster
-  exchange.tried = [...exchange.tried, failed]
-  const other = balancer.pick(exchange)
-  if (other !== null) return other
-  // One that merely turned the request away may be asked again, on a new connection.
-  if (exchange.reason === null || !mayAskAgain(exchange.reason)) return null
-  exchange.tried = NONE_TRIED
-  return balancer.pick(exchange)
-}
-
-function mayAskAgain(reason: Reason): boolean {
-  return reason.is(reasons.goaway) || reason.is(reasons.refusedStream) || reason.is(REUSED_CONNECTION_CLOSED)
 }
 
 /** Takes one more try out of the cluster's budget; false when it is used up. */

@@ -17,6 +17,7 @@ import type { Reason } from '../../../proxy/message/reason.ts'
 import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../../proxy/message/stream.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
+import { DEFAULT_BACK_OFF } from '../../../proxy/policy/back-off.ts'
 import { RetryPolicy } from '../../../proxy/policy/retry.ts'
 import { RouteTable } from '../../../proxy/route/route-table.ts'
 import type { AccessRecord } from '../../../proxy/telemetry/access-log.ts'
@@ -150,6 +151,8 @@ export interface BenchOptions {
   readonly endpoints?: number
   readonly timeout?: number | null
   readonly retry?: Partial<RetryConfig> | null
+  /** What the waits between tries are drawn by: 0 by default, no wait; below 1. */
+  readonly jitter?: number
   readonly match?: Partial<MatchConfig>
   readonly authorize?: readonly AuthorizeRule[]
   readonly caller?: Partial<Caller>
@@ -185,6 +188,8 @@ export class ExchangeBench {
   readonly refused: Reason[] = []
   /** What outlier detection was told: `index failed`. */
   readonly results: string[] = []
+  /** For how long each of these endpoints asked to be left alone, in milliseconds. */
+  readonly backOffs: number[] = []
 
   constructor(options: BenchOptions = {}) {
     const count = options.endpoints ?? 2
@@ -204,8 +209,9 @@ export class ExchangeBench {
       balancer: createBalancer({ policy: 'round-robin' }, set, { next: () => 0 }),
       observers: [
         {
-          attemptEnded: (endpoint: Endpoint, outcome: Outcome) => {
+          attemptEnded: (endpoint: Endpoint, outcome: Outcome, _ms: number, backOffMs: number) => {
             this.results.push(`${endpoint.index} ${outcome === FAILED ? 'failed' : 'good'}`)
+            this.backOffs.push(backOffMs)
           },
         },
       ],
@@ -221,7 +227,20 @@ export class ExchangeBench {
       'route',
       [{ cluster: this.cluster, upTo: 1, stats: this.stats }],
       options.timeout ?? null,
-      retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
+      retry
+        ? new RetryPolicy(
+            {
+              on: ['5xx'],
+              statuses: [],
+              attempts: 3,
+              perTryTimeout: null,
+              backOff: DEFAULT_BACK_OFF,
+              ...retry,
+            },
+            // Nothing is waited for, unless a test wants it.
+            { next: () => options.jitter ?? 0 },
+          )
+        : null,
       { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
     )
     this.context = new CallerContext(
