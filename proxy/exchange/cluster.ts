@@ -1,14 +1,10 @@
 import type { Balancer } from '../balance/balancer.ts'
 import type { EndpointSet } from '../balance/endpoint-set.ts'
 import type { AttemptObserver } from '../balance/outcome.ts'
+import { RetryBudget } from '../policy/retry-budget.ts'
 import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
 import type { UpstreamStats } from '../telemetry/upstream-stats.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
-
-/** Retries that the budget always allows at a time, so that a quiet upstream can be retried at all. */
-const MIN_RETRIES = 3
-/** Retries that requests without one may have saved up for the moment when an endpoint dies. */
-const MAX_SAVED = 100
 
 /** One upstream at run time: its endpoints, how one is chosen, the connections to each. */
 export class Cluster {
@@ -27,12 +23,11 @@ export class Cluster {
   readonly endpointStats: readonly EndpointStats[]
   readonly stats: UpstreamStats
   readonly maxRequests: number
+  /** Share of the requests that may be made again, 0 to 1. */
   readonly retryBudget: number
   /** Requests in flight. */
   active = 0
-  /** Those of them that are beyond their first try. */
-  retrying = 0
-  #saved = 0
+  readonly #budget: RetryBudget
 
   constructor(parts: ClusterParts) {
     this.name = parts.name
@@ -46,24 +41,25 @@ export class Cluster {
     this.stats = parts.stats
     this.maxRequests = parts.maxRequests
     this.retryBudget = parts.retryBudget
+    this.#budget = new RetryBudget(parts.retryBudget)
   }
 
-  /** Takes a retry out of the budget: a share of the requests in flight, always a few, and what earlier ones saved up. */
-  spendRetry(): boolean {
-    if (this.retrying >= Math.max(MIN_RETRIES, this.active * this.retryBudget)) {
-      if (this.#saved < 1) return false
-      this.#saved -= 1
-    }
-    this.retrying += 1
-    return true
+  /** `now` in monotonic milliseconds. */
+  requestBegan(now: number): void {
+    this.active += 1
+    this.#budget.deposit(now)
   }
 
-  /** A request is over; `retried` when it had taken a retry out of the budget. */
-  requestEnded(retried: boolean): void {
+  requestEnded(): void {
     this.active -= 1
-    if (retried) this.retrying -= 1
-    else if (this.#saved < MAX_SAVED) this.#saved += this.retryBudget
+  }
+
+  /** Takes a further try out of the budget; false when it is used up. `now` in monotonic milliseconds. */
+  spendRetry(now: number): boolean {
+    if (this.#budget.withdraw(now)) return true
+    this.stats.retriesOverflow += 1
+    return false
   }
 }
 
-export type ClusterParts = Omit<Cluster, 'active' | 'retrying' | 'spendRetry' | 'requestEnded'>
+export type ClusterParts = Omit<Cluster, 'active' | 'requestBegan' | 'requestEnded' | 'spendRetry'>

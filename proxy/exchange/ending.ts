@@ -105,7 +105,7 @@ export function record(exchange: Exchange, status: number): void {
   exchange.done = true
   exchange.disarm()
   exchange.attempt?.release()
-  exchange.cluster?.requestEnded(exchange.retrying)
+  exchange.cluster?.requestEnded()
   exchange.tunnel?.close()
   const { stats, context } = exchange
   stats.requestBytes += exchange.requestBytes

@@ -14,6 +14,7 @@ import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
+import { earlierAttempts } from './earlier-attempts.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
 import { tryOrAnswer } from './next-attempt.ts'
 import { outcomeOf } from './outcome-of.ts'
@@ -52,6 +53,8 @@ export class Exchange implements MessageSink, Deadline, Choice {
   destination: number
   attempt: Attempt | null
   attempts: number
+  /** Those of them that came to nothing and that an endpoint may have processed. */
+  earlier: number
   /** Of the last try, null before the first. */
   endpoint: Endpoint | null
   tried: readonly Endpoint[]
@@ -73,8 +76,6 @@ export class Exchange implements MessageSink, Deadline, Choice {
   /** What went wrong last, null while all is well. */
   reason: Reason | null
   timer: Timer | null
-  /** Counted among the cluster's retries. */
-  retrying: boolean
   /** What the next try waits for, null when none does. */
   pause: Pause | null
   /** What the connection has been turned into, null for ordinary requests. */
@@ -92,6 +93,7 @@ export class Exchange implements MessageSink, Deadline, Choice {
     this.destination = 0
     this.attempt = null
     this.attempts = 0
+    this.earlier = 0
     this.endpoint = null
     this.tried = NONE_TRIED
     this.hash = -1
@@ -107,7 +109,6 @@ export class Exchange implements MessageSink, Deadline, Choice {
     this.grpcStatus = -1
     this.reason = null
     this.timer = null
-    this.retrying = false
     this.pause = null
     this.tunnel = null
   }
@@ -130,7 +131,7 @@ export class Exchange implements MessageSink, Deadline, Choice {
       return
     }
     this.cluster = cluster
-    cluster.active += 1
+    cluster.requestBegan(this.startedAt)
     if (!this.requestEnded) this.replay = new Replay()
     // A request for a tunnel is complete with its head: what follows waits for the answer.
     if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
@@ -144,9 +145,10 @@ export class Exchange implements MessageSink, Deadline, Choice {
     const bytes = replay === null ? 0 : replay.length
     const trailers = this.requestTrailers
     added.requestId = this.requestId
+    added.fields = this.earlier === 0 ? null : earlierAttempts(this.request, this.earlier)
     stream.head(
       this.verdict.forwarded(this.destination),
-      this.requestId === 0 ? null : added,
+      this.requestId === 0 && added.fields === null ? null : added,
       this.requestEnded && bytes === 0 && trailers === null && this.request.tunnel === '',
     )
     if (replay === null || attempt !== this.attempt) return

@@ -49,6 +49,7 @@ export function retryResponse(
   const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !spendRetry(exchange)) return false
   const held = attempt.held?.bytes ?? 0
+  exchange.earlier += 1
   attempt.backOffMs = Math.max(0, asked)
   attempt.settle(outcomeOf(status, grpcStatus))
   exchange.attempt = null
@@ -66,6 +67,7 @@ export function retryFailure(exchange: Exchange, attempt: Attempt, reason: Reaso
   const wait = waitAfter(exchange, reason)
   const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !(isFree(exchange, reason) || spendRetry(exchange))) return false
+  if (!reason.unprocessed) exchange.earlier += 1
   goOn(exchange, next, wait)
   return true
 }
@@ -121,12 +123,5 @@ function isAlwaysSafe(exchange: Exchange, reason: Reason): boolean {
 
 /** Takes one more try out of the cluster's budget; false when it is used up. */
 function spendRetry(exchange: Exchange): boolean {
-  const cluster = exchange.cluster as Cluster
-  if (exchange.retrying) return true
-  if (!cluster.spendRetry()) {
-    cluster.stats.retriesOverflow += 1
-    return false
-  }
-  exchange.retrying = true
-  return true
+  return (exchange.cluster as Cluster).spendRetry(exchange.context.clock.now())
 }

@@ -43,6 +43,8 @@ export class FakeStream implements MessageStream {
   source: MessageSource | null = null
   readonly heads: Head[] = []
   readonly requestIds: number[] = []
+  /** The fields added to each head, null for none. */
+  readonly addeds: (Fields | null)[] = []
   body = ''
   fields: Fields | null = null
   ended = false
@@ -57,6 +59,7 @@ export class FakeStream implements MessageStream {
     this.#check()
     this.heads.push(head)
     this.requestIds.push(added === null ? 0 : added.requestId)
+    this.addeds.push(added === null ? null : added.fields)
     this.ended = end
   }
 
@@ -285,7 +288,6 @@ export class ExchangeBench {
   get held(): Record<string, number> {
     return {
       requests: this.cluster.active,
-      retrying: this.cluster.retrying,
       endpoints: this.cluster.set.endpoints.reduce((sum, { active }) => sum + active, 0),
       deadlines: this.clock.timers.armed,
       waiting: this.pools.reduce((sum, { waiting }) => sum + waiting.length, 0),
@@ -293,4 +295,4 @@ export class ExchangeBench {
   }
 }
 
-export const NOTHING_HELD = { requests: 0, retrying: 0, endpoints: 0, deadlines: 0, waiting: 0 }
+export const NOTHING_HELD = { requests: 0, endpoints: 0, deadlines: 0, waiting: 0 }

@@ -24,7 +24,6 @@ export async function checkQuiet(storm: Storm, drained: boolean): Promise<void> 
   for (const error of proxy.defects) storm.wrong(`a defect: ${(error as Error).stack}`)
   for (const { cluster } of proxy.snapshot.upstreams.values()) {
     check(`${cluster.name}: active`, cluster.active, 0)
-    check(`${cluster.name}: retrying`, cluster.retrying, 0)
     check(`${cluster.name}: pending`, cluster.stats.pending, 0)
     const ports = ENDPOINTS[cluster.name as keyof typeof ENDPOINTS]
     for (const { index, active } of cluster.set.endpoints) {
