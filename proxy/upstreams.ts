@@ -83,6 +83,7 @@ export function buildUpstream(
   const cluster = new Cluster({
     name: config.name,
     scheme: tls === null ? 'http' : 'https',
+    meshed: config.tls.mode === 'mutual',
     set,
     balancer: createBalancer(config.balance, set, random),
     observers: outlier === null ? [] : [outlier],

@@ -7,12 +7,20 @@ import type { MessageSink } from '../message/stream.ts'
 export const REASON_FIELD = 'x-pillion-reason'
 
 /**
- * Answers a request with what went wrong: gRPC callers get a trailers-only response with a status (gRPC over HTTP/2,
- * "Responses"), others an HTTP status and a sentence.
+ * Tells another sidecar that no application has processed anything of the request, so that it may be sent elsewhere,
+ * whatever its method. Never passed on to callers.
  */
-export function replyLocally(to: MessageSink, request: Head, reason: Reason): void {
+export const UNPROCESSED_FIELD = 'x-pillion-unprocessed'
+
+/**
+ * Answers a request with what went wrong: gRPC callers get a trailers-only response with a status (gRPC over HTTP/2,
+ * "Responses"), others an HTTP status and a sentence. `unprocessed`: with UNPROCESSED_FIELD.
+ */
+export function replyLocally(to: MessageSink, request: Head, reason: Reason, unprocessed = false): void {
+  const mark = unprocessed ? { [UNPROCESSED_FIELD]: 'true' } : null
   if (request.grpc) {
-    to.head(grpcReply(reason), null, true)
+    const status = { 'content-type': 'application/grpc', ...grpcStatusFields(reason), ...mark }
+    to.head(Head.response(200, Fields.of(status)), null, true)
     return
   }
   const body = Buffer.from(`${reason}\n`)
@@ -20,6 +28,7 @@ export function replyLocally(to: MessageSink, request: Head, reason: Reason): vo
     'content-type': 'text/plain; charset=utf-8',
     'content-length': String(body.length),
     [REASON_FIELD]: reason.code,
+    ...mark,
   })
   const head = Head.response(reason.status, fields)
   // The response to HEAD has the fields and no body (RFC 9110 §9.3.2).
@@ -38,10 +47,6 @@ export function replyLocally(to: MessageSink, request: Head, reason: Reason): vo
 export function endWithStatus(to: MessageSink, reason: Reason): void {
   if (reason.is(reasons.upstreamReset)) to.reset(reason)
   else to.trailers(Fields.of(grpcStatusFields(reason)))
-}
-
-function grpcReply(reason: Reason): Head {
-  return Head.response(200, Fields.of({ 'content-type': 'application/grpc', ...grpcStatusFields(reason) }))
 }
 
 function grpcStatusFields(reason: Reason): Record<string, string> {

@@ -52,9 +52,12 @@ export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadl
     endpoint.active += 1
   }
 
-  /** Gets hold of a session, now or later. Returns null, or why there will be none. */
-  begin(): Reason | null {
-    const session = this.pool.ready()
+  /**
+   * Gets hold of a session, now or later; `fresh`: over a connection of its own, where one can be had. Returns null, or
+   * why there will be none.
+   */
+  begin(fresh: boolean): Reason | null {
+    const session = fresh && this.pool.mayOpen ? null : this.pool.ready()
     if (session === null) return this.pool.wait(this)
     this.sessionReady(session)
     return null

@@ -11,6 +11,8 @@ export class Cluster {
   readonly name: string
   /** What `:scheme` says to the endpoints. */
   readonly scheme: 'http' | 'https'
+  /** The endpoints have to prove that they are of the mesh. */
+  readonly meshed: boolean
   readonly set: EndpointSet
   readonly balancer: Balancer
   /** Who judges the endpoints by how attempts go. */
@@ -32,6 +34,7 @@ export class Cluster {
   constructor(parts: ClusterParts) {
     this.name = parts.name
     this.scheme = parts.scheme
+    this.meshed = parts.meshed
     this.set = parts.set
     this.balancer = parts.balancer
     this.observers = parts.observers

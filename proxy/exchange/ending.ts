@@ -5,6 +5,7 @@ import { type Reason, reasons } from '../message/reason.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
 import { outcomeOf } from './outcome-of.ts'
+import { tellsUnprocessed } from './unprocessed.ts'
 
 /** Answers the caller ourselves. */
 export function answer(exchange: Exchange, reason: Reason): void {
@@ -17,7 +18,7 @@ export function answer(exchange: Exchange, reason: Reason): void {
   if (request.grpc) exchange.grpcStatus = reason.grpcStatus
   record(exchange, request.grpc ? 200 : reason.status)
   dropRequest(exchange)
-  replyLocally(down, request, reason)
+  replyLocally(down, request, reason, tellsUnprocessed(exchange, reason))
 }
 
 /** Ends a response that has begun and that nobody completes. */

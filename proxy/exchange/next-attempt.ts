@@ -25,7 +25,9 @@ function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
     cluster.endpointStats[endpoint.index].requests += 1
     const perTry = exchange.verdict.target?.retry?.perTryTimeout ?? null
     if (perTry !== null) attempt.limit(exchange.context.timers, perTry)
-    const refusal = attempt.begin()
+    // The other idle connections are likely to be as stale as the one that was lost.
+    const fresh = exchange.reason?.is(REUSED_CONNECTION_CLOSED) === true
+    const refusal = attempt.begin(fresh)
     if (refusal === null) return null
     attempt.release()
     exchange.attempt = null

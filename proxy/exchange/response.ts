@@ -5,16 +5,23 @@ import type { Attempt } from './attempt.ts'
 import { dropRequest } from './ending.ts'
 import type { Exchange } from './exchange.ts'
 import { HeldResponse } from './held-response.ts'
-import { retryResponse } from './try-again.ts'
+import { moveOn, retryResponse } from './try-again.ts'
 import { Tunnel } from './tunnel.ts'
+import { isMarked, toldReason, unmarked } from './unprocessed.ts'
 
 const NOTHING = Buffer.alloc(0)
 
 /** The head of a response to `attempt` is there: it is passed on, or dropped for another try. */
-export function takeHead(exchange: Exchange, attempt: Attempt, head: Head, end: boolean): void {
+export function takeHead(exchange: Exchange, attempt: Attempt, answer: Head, end: boolean): void {
+  let head = answer
   if (head.status < 200) {
     exchange.down.head(head, null, false)
     return
+  }
+  if (isMarked(exchange, head, end)) {
+    const told = toldReason(exchange, head)
+    if (told !== null && moveOn(exchange, attempt, told, end)) return
+    head = unmarked(head)
   }
   const grpcStatus = end && exchange.request.grpc ? grpcStatusOf(head.fields) : -1
   if (head.tunnel !== '') openTunnel(exchange, attempt, head, end)

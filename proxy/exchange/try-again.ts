@@ -1,4 +1,5 @@
 import type { Endpoint } from '../balance/endpoint.ts'
+import { FAILED, type Outcome } from '../balance/outcome.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
 import type { Fields } from '../message/fields.ts'
 import { type Reason, reasons } from '../message/reason.ts'
@@ -48,16 +49,32 @@ export function retryResponse(
   const wait = exact ? asked : Math.max(0, asked) + policy.backOff.delay(exchange.attempts)
   const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !spendRetry(exchange)) return false
-  const held = attempt.held?.bytes ?? 0
   exchange.earlier += 1
   attempt.backOffMs = Math.max(0, asked)
-  attempt.settle(outcomeOf(status, grpcStatus))
+  discard(exchange, attempt, outcomeOf(status, grpcStatus), end)
+  goOn(exchange, next, wait)
+  return true
+}
+
+/** Has a response dropped by which another sidecar says that it reached no application, if another endpoint can be asked. */
+export function moveOn(exchange: Exchange, attempt: Attempt, reason: Reason, end: boolean): boolean {
+  if (exchange.attempts >= MAX_ATTEMPTS || !exchange.replayable) return false
+  const wait = waitAfter(exchange, reason)
+  const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
+  if (next === null || !(isFree(exchange, reason) || spendRetry(exchange))) return false
+  discard(exchange, attempt, FAILED, end)
+  goOn(exchange, next, wait)
+  return true
+}
+
+/** Ends a try whose response, as far as it has come, nobody gets; `end` when all of it has. */
+function discard(exchange: Exchange, attempt: Attempt, outcome: Outcome, end: boolean): void {
+  const held = attempt.held?.bytes ?? 0
+  attempt.settle(outcome)
   exchange.attempt = null
   // A try that is complete both ways leaves its connection for others.
   if (!end || !exchange.requestEnded || attempt.credited < exchange.requestBytes) attempt.cancel(DISCARDED)
   else if (held > 0) attempt.stream?.credit(held)
-  goOn(exchange, next, wait)
-  return true
 }
 
 /** Has a try that came to nothing followed by another, if that may be. */

@@ -169,6 +169,8 @@ export interface BenchOptions {
   readonly via?: string
   readonly maxRequests?: number
   readonly retryBudget?: number
+  /** The endpoints are of the mesh. */
+  readonly meshed?: boolean
   readonly maxUriBytes?: number
   readonly maxBodyBytes?: number
   /** Values of `Head.tunnel` that the route opens; none by default. */
@@ -208,6 +210,7 @@ export class ExchangeBench {
     this.cluster = new Cluster({
       name: 'shop',
       scheme: 'http',
+      meshed: options.meshed ?? false,
       set,
       balancer: createBalancer({ policy: 'round-robin' }, set, { next: () => 0 }),
       observers: [

@@ -3,7 +3,7 @@ import { TimerWheel } from '../../../proxy/base/timer-wheel.ts'
 import { DEFAULT_LIMITS } from '../../../proxy/codec/http1/limits.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import type { Reason } from '../../../proxy/message/reason.ts'
-import type { ClientSession } from '../../../proxy/message/session.ts'
+import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageStream } from '../../../proxy/message/stream.ts'
 import { createClientSession } from '../../../proxy/upstream/client-session.ts'
 import { EndpointPool, type SessionWaiter } from '../../../proxy/upstream/endpoint-pool.ts'
@@ -15,22 +15,24 @@ export interface PoolBenchOptions {
   readonly port: number
   readonly connections?: number
   readonly pending?: number
+  /** HTTP/2 by default. */
+  readonly protocol?: Protocol
 }
 
-/** A pool of real HTTP/2 connections to one port of loopback. */
+/** A pool of real connections to one port of loopback. */
 export class PoolBench {
   readonly pool: EndpointPool
   readonly limits: UpstreamLimits
   readonly stats = { connections: 0, connectionsOpened: 0, connectFailures: 0 }
   readonly refused: Reason[] = []
 
-  constructor({ port, connections = 100, pending = 100 }: PoolBenchOptions) {
+  constructor({ port, connections = 100, pending = 100, protocol = 'h2' }: PoolBenchOptions) {
     const timers = new TimerWheel(systemClock.now)
     this.limits = new UpstreamLimits(connections, pending)
     this.pool = new EndpointPool({
       host: '127.0.0.1',
       port,
-      protocol: 'h2',
+      protocol,
       tls: null,
       connectMs: 10_000,
       timers,
