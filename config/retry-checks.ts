@@ -10,7 +10,8 @@ export function checkRetry(route: Part, problem: Report, warning: Report): void 
     const what = 'a list of conditions such as [connect-failure, unavailable]'
     problem(retry.get('on').path, `missing, expected ${what}, or statuses`)
   }
-  checkTryTimeout(route, warning)
+  checkWithin(route, route.get('retry').get('perTryTimeout'), 'has no effect', warning)
+  checkWithin(route, route.get('hedge').get('after'), 'never reached', warning)
   const [base, max] = ['base', 'max'].map((key) => retry.get('backOff').get(key)) as [Part, Part]
   const [shortest, longest] = [parseDuration(base.text() ?? '25ms'), parseDuration(max.text() ?? '')]
   if (shortest === null || longest === null || longest >= shortest) return
@@ -18,13 +19,13 @@ export function checkRetry(route: Part, problem: Report, warning: Report): void 
   problem(max.path, `shorter than the first wait, because ${what}, expected at least as much`)
 }
 
-function checkTryTimeout(route: Part, warning: Report): void {
-  const one = route.get('retry').get('perTryTimeout')
+/** What is not shorter than the route's timeout does nothing. */
+function checkWithin(route: Part, part: Part, what: string, warning: Report): void {
   const all = route.has('timeout') ? route.get('timeout').text() : '15s'
-  const [oneTry, whole] = [parseDuration(one.text() ?? ''), parseDuration(all ?? '')]
-  if (oneTry === null || whole === null || oneTry < whole) return
+  const [one, whole] = [parseDuration(part.text() ?? ''), parseDuration(all ?? '')]
+  if (one === null || whole === null || one < whole) return
   warning(
-    one.path,
-    `has no effect, because the route's timeout of ${all} is not longer, expected a shorter duration`,
+    part.path,
+    `${what}, because the route's timeout of ${all} is not longer, expected a shorter duration`,
   )
 }

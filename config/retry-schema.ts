@@ -1,4 +1,5 @@
 import * as kind from './kinds.ts'
+import { parseDuration } from './values.ts'
 
 /** What a retry can be made for; docs/configuration.md says when each holds. */
 export const retryConditions = [
@@ -46,4 +47,27 @@ export const retrySchema = kind.mapping({
     .describe(
       'The wait before a further attempt, so that a service that fails is not stormed. Requests that move on because they cannot have been processed do not wait. `Retry-After` and `grpc-retry-pushback-ms` are waited for as well, up to 10 s and the `timeout` of the route: what asks for more is passed on.',
     ),
+})
+
+/** Milliseconds, or `p95`. */
+function parseAfter(text: string): number | 'p95' | null {
+  return text === 'p95' ? text : parseDuration(text) || null
+}
+
+function afterMeant(input: unknown): string | null {
+  return /^p[0-9]{2}$/i.test(String(input)) ? 'p95' : kind.durationMeant(input)
+}
+
+export const hedgeSchema = kind.mapping({
+  after: kind
+    .parsed('a duration above zero such as 50ms, or p95', 'duration or p95', parseAfter, afterMeant)
+    .prefault('p95')
+    .describe(
+      'How late a response has to be. `p95`: later than 95 of 100 responses of the route were lately, and at least 10 ms; nothing is hedged before 100 responses are known.',
+    ),
+  attempts: kind.wholeNumber(2, 5).prefault(2).describe('Attempts under way at a time, at most.'),
+  grpc: kind
+    .flag()
+    .prefault(false)
+    .describe('Also for gRPC calls, which two endpoints may then process: only where that does no harm.'),
 })

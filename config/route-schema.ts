@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import * as kind from './kinds.ts'
-import { retrySchema } from './retry-schema.ts'
+import { hedgeSchema, retrySchema } from './retry-schema.ts'
 import { suggest } from './suggest.ts'
 import { isPath, parseAuthority, parseGrpc, pathMeant } from './values.ts'
 
@@ -135,4 +135,9 @@ export const routeSchema = kind.mapping({
   retry: retrySchema
     .optional()
     .describe('Further attempts for a failed request. Without it only those that are always safe.'),
+  hedge: hedgeSchema
+    .optional()
+    .describe(
+      'A second endpoint is asked when the first is late, and the first good answer wins: the slowest responses get faster for a few more requests. For GET, HEAD, OPTIONS, TRACE, PUT and DELETE without a body or with one of at most 64 KiB. Counts towards `limits.retryBudget`.',
+    ),
 })

@@ -43,7 +43,6 @@ const table: readonly Unavailable[] = [
     'jwt',
     'authorize',
     'rateLimit',
-    'hedge',
     'sticky',
     'transcode',
   ].map((key) => ({ path: `listeners.*.routes.*.${key}`, advice: leaveOut })),

@@ -9,6 +9,7 @@ import { type Destination, RouteTarget } from './exchange/route-target.ts'
 import { ServedHosts } from './exchange/served-hosts.ts'
 import { TUNNEL_CONNECT } from './message/head.ts'
 import { Authorization } from './policy/authorize.ts'
+import { HedgePolicy } from './policy/hedge.ts'
 import { RetryPolicy } from './policy/retry.ts'
 import { RouteTable } from './route/route-table.ts'
 import type { Runtime } from './runtime.ts'
@@ -138,5 +139,6 @@ function buildTarget(
   const retry = route.retry === null ? null : new RetryPolicy(route.retry, random)
   const allowed = route.upgrades.map((name) => (name === 'connect' ? TUNNEL_CONNECT : name))
   const tunnels = { allowed: new Set(allowed), idleMs: listener.timeouts.tunnel }
-  return new RouteTarget(route.name, destinations, route.timeout, retry, tunnels, random)
+  const hedge = route.hedge === null ? null : new HedgePolicy(route.hedge)
+  return new RouteTarget(route.name, destinations, route.timeout, retry, tunnels, random, hedge)
 }

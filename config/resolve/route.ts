@@ -23,6 +23,9 @@ export function resolveRoute(route: RouteDocument, defaultName: string): RouteCo
       .map(([name, weight]) => ({ upstream: name, weight })),
     timeout: orNull(route.timeout),
     retry: retry ? resolveRetry(retry) : null,
+    hedge: route.hedge
+      ? { ...route.hedge, after: route.hedge.after === 'p95' ? null : route.hedge.after }
+      : null,
     upgrades: route.upgrades,
   }
 }

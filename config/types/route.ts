@@ -7,6 +7,7 @@ export interface RouteConfig {
   /** From the last byte of the request to the head of the response, in milliseconds; `null`: no limit. */
   readonly timeout: number | null
   readonly retry: RetryConfig | null
+  readonly hedge: HedgeConfig | null
   /** Lower-case upgrade tokens, and `connect` for the method CONNECT. */
   readonly upgrades: readonly string[]
 }
@@ -74,4 +75,13 @@ export interface RetryConfig {
 export interface BackOffConfig {
   readonly base: number
   readonly max: number
+}
+
+export interface HedgeConfig {
+  /** Milliseconds until a further attempt; `null`: as long as 95 of 100 responses take. */
+  readonly after: number | null
+  /** Attempts under way at a time, 2 to 5. */
+  readonly attempts: number
+  /** For gRPC calls too. */
+  readonly grpc: boolean
 }

@@ -2,6 +2,7 @@ import { FAILED, SUCCEEDED } from '../balance/outcome.ts'
 import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
+import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
 import { outcomeOf } from './outcome-of.ts'
@@ -78,7 +79,12 @@ export function dropRequest(exchange: Exchange): void {
 
 /** The response is complete. */
 export function complete(exchange: Exchange): void {
-  if (exchange.attempt !== null) exchange.attempt.settle(outcomeOf(exchange.status, exchange.grpcStatus))
+  const outcome = outcomeOf(exchange.status, exchange.grpcStatus)
+  exchange.attempt?.settle(outcome)
+  const failed = exchange.tried.length > 0 || exchange.reason !== null
+  if (failed && outcome === SUCCEEDED) {
+    ;(exchange.cluster as Cluster).stats.retriesSucceeded += 1
+  }
   record(exchange, exchange.status)
   if (exchange.requestEnded) dropUnsent(exchange)
 }

@@ -9,19 +9,20 @@ import type { Head } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
 import type { MessageSink, MessageStream } from '../message/stream.ts'
-import { NEVER } from '../policy/pushback.ts'
+import type { HedgePolicy } from '../policy/hedge.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
 import { earlierAttempts } from './earlier-attempts.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
+import { Hedge } from './hedge.ts'
 import { tryOrAnswer } from './next-attempt.ts'
 import { outcomeOf } from './outcome-of.ts'
 import type { Pause } from './pause.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
 import { takeHead } from './response.ts'
-import { askedWait, retryFailure } from './try-again.ts'
+import { askedWait, passOver, quietFor, retryFailure } from './try-again.ts'
 import type { Tunnel } from './tunnel.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -78,6 +79,8 @@ export class Exchange implements MessageSink, Deadline, Choice {
   timer: Timer | null
   /** What the next try waits for, null when none does. */
   pause: Pause | null
+  /** The tries beside `attempt`, null while none is thought of. */
+  hedge: Hedge | null
   /** What the connection has been turned into, null for ordinary requests. */
   tunnel: Tunnel | null
 
@@ -110,6 +113,7 @@ export class Exchange implements MessageSink, Deadline, Choice {
     this.reason = null
     this.timer = null
     this.pause = null
+    this.hedge = null
     this.tunnel = null
   }
 
@@ -137,6 +141,14 @@ export class Exchange implements MessageSink, Deadline, Choice {
     if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
       this.#arm(target.timeout)
     tryOrAnswer(this, cluster.balancer.pick(this))
+    if (this.requestEnded && target.hedge !== null) this.#armHedge(target.hedge)
+  }
+
+  /** Once the request is complete, another endpoint may be asked when this one is late. */
+  #armHedge(policy: HedgePolicy): void {
+    if (this.committed || this.done || !this.replayable || !policy.allows(this.request)) return
+    const { delay } = policy
+    if (delay >= 0) this.hedge = new Hedge(this, policy, delay)
   }
 
   /** The attempt has its stream: sends head, and what of the body is there. */
@@ -151,13 +163,13 @@ export class Exchange implements MessageSink, Deadline, Choice {
       this.requestId === 0 && added.fields === null ? null : added,
       this.requestEnded && bytes === 0 && trailers === null && this.request.tunnel === '',
     )
-    if (replay === null || attempt !== this.attempt) return
+    if (replay === null || !this.runs(attempt)) return
     const chunks = replay.chunks
-    for (let i = 0; i < chunks.length && attempt === this.attempt; i++) {
+    for (let i = 0; i < chunks.length && this.runs(attempt); i++) {
       const last = this.requestEnded && i === chunks.length - 1 && trailers === null
       stream.data(chunks[i], 0, chunks[i].length, last)
     }
-    if (trailers !== null && attempt === this.attempt) stream.trailers(trailers)
+    if (trailers !== null && this.runs(attempt)) stream.trailers(trailers)
   }
 
   // The request, from downstream.
@@ -196,6 +208,8 @@ export class Exchange implements MessageSink, Deadline, Choice {
     this.requestEnded = true
     const timeout = this.verdict.target?.timeout ?? null
     if (timeout !== null && !this.committed) this.#arm(timeout)
+    const hedge = this.verdict.target?.hedge ?? null
+    if (hedge !== null) this.#armHedge(hedge)
   }
 
   /** The caller is gone, or its session has given up, be it on the endpoint. */
@@ -213,7 +227,7 @@ export class Exchange implements MessageSink, Deadline, Choice {
 
   /** Its endpoint, or what leads there, has taken more of the request. */
   attemptCredited(attempt: Attempt): void {
-    if (attempt !== this.attempt) return
+    if (!this.runs(attempt)) return
     if (this.tunnel !== null) this.tunnel.passedOn()
     // What an earlier try had passed on is not credited a second time.
     const due = attempt.credited - this.credited
@@ -225,16 +239,20 @@ export class Exchange implements MessageSink, Deadline, Choice {
   // The response, from the attempt.
 
   responseHead(attempt: Attempt, head: Head, end: boolean): void {
-    if (attempt === this.attempt) takeHead(this, attempt, head, end)
+    if (this.runs(attempt)) takeHead(this, attempt, head, end)
   }
 
   /** The caller gets this response and no other. */
   commit(attempt: Attempt, head: Head, grpcStatus: number, end: boolean): void {
     this.committed = true
     this.replay = null
+    this.hedge?.won(attempt)
     this.disarm()
+    this.endpoint = attempt.endpoint
     this.status = head.status
     this.grpcStatus = grpcStatus
+    const hedge = this.verdict.target?.hedge ?? null
+    if (hedge?.allows(this.request)) hedge.observe(attempt.answeredAt - attempt.sentAt)
     if (outcomeOf(head.status, grpcStatus) !== SUCCEEDED) this.#noteAsked(attempt, head.fields)
     this.down.source = attempt.stream
     this.down.head(head, null, end)
@@ -260,14 +278,13 @@ export class Exchange implements MessageSink, Deadline, Choice {
 
   /** A response that is bad news may ask to be left alone for a while. */
   #noteAsked(attempt: Attempt | null, fields: Fields): void {
-    const asked = askedWait(this, fields)
-    if (attempt !== null && asked > 0 && asked !== NEVER) attempt.backOffMs = asked
+    if (attempt !== null) attempt.backOffMs = quietFor(askedWait(this, fields))
   }
 
   /** The endpoint, or the way to it, let us down. */
   attemptFailed(attempt: Attempt, reason: Reason): void {
-    if (attempt !== this.attempt) return
-    this.attempt = null
+    if (!this.runs(attempt)) return
+    this.leave(attempt)
     if (this.done) {
       // The response is complete: the endpoint wants no more of the request.
       dropRequest(this)
@@ -278,7 +295,19 @@ export class Exchange implements MessageSink, Deadline, Choice {
     if (reason.is(reasons.badRequest)) attempt.release()
     else attempt.settle(reason.is(reasons.goaway) ? SUCCEEDED : FAILED)
     if (this.committed) breakOff(this, reason)
+    else if (this.attempt !== null) passOver(this, attempt, !reason.unprocessed)
     else if (!retryFailure(this, attempt, reason)) answer(this, reason)
+  }
+
+  /** True of the try under way, and of those beside it. */
+  runs(attempt: Attempt): boolean {
+    return attempt === this.attempt || this.hedge?.rivals.includes(attempt) === true
+  }
+
+  /** `attempt` came to nothing: one beside it takes its place, if there is any. */
+  leave(attempt: Attempt): void {
+    if (attempt === this.attempt) this.attempt = this.hedge?.rivals.shift() ?? null
+    else this.hedge?.leave(attempt)
   }
 
   /** True while everything that came of the request could be sent again. */
@@ -298,11 +327,12 @@ export class Exchange implements MessageSink, Deadline, Choice {
     if (this.timer !== null) this.context.timers.disarm(this.timer)
     this.attempt?.unlimit()
     this.pause?.end()
+    this.hedge?.end()
   }
 
   /** The response to one try is overdue. */
   tryOverdue(attempt: Attempt): void {
-    if (attempt !== this.attempt || this.committed) return
+    if (!this.runs(attempt) || this.committed) return
     const reason = reasons.timeout.with('no response to this try in time')
     attempt.settle(FAILED)
     attempt.cancel(reason)

@@ -16,15 +16,9 @@ export function tryOrAnswer(exchange: Exchange, endpoint: Endpoint | null): void
 /** Returns null, or why no endpoint can take the request. */
 function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
   const cluster = exchange.cluster as Cluster
-  const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
   while (endpoint !== null) {
-    exchange.attempts += 1
-    exchange.endpoint = endpoint
-    const attempt = new Attempt(exchange, endpoint, pools[endpoint.index])
+    const attempt = openAttempt(exchange, endpoint)
     exchange.attempt = attempt
-    cluster.endpointStats[endpoint.index].requests += 1
-    const perTry = exchange.verdict.target?.retry?.perTryTimeout ?? null
-    if (perTry !== null) attempt.limit(exchange.context.timers, perTry)
     // The other idle connections are likely to be as stale as the one that was lost.
     const fresh = exchange.reason?.is(REUSED_CONNECTION_CLOSED) === true
     const refusal = attempt.begin(fresh)
@@ -37,6 +31,19 @@ function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | null {
   }
   if (exchange.reason === null) cluster.stats.noHealthy += 1
   return exchange.reason ?? reasons.noHealthyUpstream.with(cluster.name)
+}
+
+/** A try at `endpoint`, counted and limited in time, that has not begun yet. */
+export function openAttempt(exchange: Exchange, endpoint: Endpoint): Attempt {
+  const cluster = exchange.cluster as Cluster
+  const pools = exchange.request.tunnel === '' ? cluster.pools : cluster.tunnelPools
+  exchange.attempts += 1
+  exchange.endpoint = endpoint
+  const attempt = new Attempt(exchange, endpoint, pools[endpoint.index])
+  cluster.endpointStats[endpoint.index].requests += 1
+  const perTry = exchange.verdict.target?.retry?.perTryTimeout ?? null
+  if (perTry !== null) attempt.limit(exchange.context.timers, perTry)
+  return attempt
 }
 
 /** The endpoint to try when `failed` has failed, null when there is none. */

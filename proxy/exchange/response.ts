@@ -15,7 +15,8 @@ const NOTHING = Buffer.alloc(0)
 export function takeHead(exchange: Exchange, attempt: Attempt, answer: Head, end: boolean): void {
   let head = answer
   if (head.status < 200) {
-    exchange.down.head(head, null, false)
+    // Of those that run beside each other one is heard.
+    if (attempt === exchange.attempt) exchange.down.head(head, null, false)
     return
   }
   if (isMarked(exchange, head, end)) {
@@ -35,6 +36,7 @@ export function takeHead(exchange: Exchange, attempt: Attempt, answer: Head, end
 /** Whether the response is kept from the caller until it is clear that it need not be tried again. */
 function isHeld(exchange: Exchange, head: Head): boolean {
   if (!exchange.request.grpc || !exchange.requestEnded || head.status !== 200) return false
+  if (exchange.hedge !== null && exchange.hedge.rivals.length > 0) return true
   const policy = exchange.verdict.target?.retry ?? null
   if (policy === null || !policy.holdsResponses) return false
   return exchange.attempts < policy.attempts && exchange.replayable

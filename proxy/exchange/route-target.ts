@@ -1,4 +1,5 @@
 import { type Random, systemRandom } from '../base/random.ts'
+import type { HedgePolicy } from '../policy/hedge.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
 import type { TunnelPolicy } from '../policy/tunnels.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
@@ -19,6 +20,8 @@ export class RouteTarget {
   /** Time from the last byte of the request to the head of the response, in milliseconds; null: no limit. */
   readonly timeout: number | null
   readonly retry: RetryPolicy | null
+  /** Null: one endpoint at a time is asked. */
+  readonly hedge: HedgePolicy | null
   /** The tunnels it opens, by `Head.tunnel`. */
   readonly tunnels: TunnelPolicy
   readonly #total: number
@@ -31,11 +34,13 @@ export class RouteTarget {
     retry: RetryPolicy | null,
     tunnels: TunnelPolicy,
     random: Random = systemRandom,
+    hedge: HedgePolicy | null = null,
   ) {
     this.name = name
     this.destinations = destinations
     this.timeout = timeout
     this.retry = retry
+    this.hedge = hedge
     this.tunnels = tunnels
     this.#total = destinations[destinations.length - 1].upTo
     this.#random = random

@@ -1,10 +1,10 @@
 import type { Endpoint } from '../balance/endpoint.ts'
-import { FAILED, type Outcome } from '../balance/outcome.ts'
+import { FAILED, type Outcome, SUCCEEDED } from '../balance/outcome.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
 import type { Fields } from '../message/fields.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { BackOff } from '../policy/back-off.ts'
-import { grpcPushback, NOT_ASKED, retryAfter } from '../policy/pushback.ts'
+import { grpcPushback, NEVER, NOT_ASKED, retryAfter } from '../policy/pushback.ts'
 import { isIdempotent } from '../policy/retry.ts'
 import type { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
@@ -22,7 +22,7 @@ const LONGEST_ASKED_MS = 10_000
 /** HTTP/2 code that says "not wanted any more" (RFC 9113 §7). */
 const CANCEL = 8
 /** Ends a try whose response is dropped for another try. */
-const DISCARDED = reasons.upstreamReset.withHttp2(CANCEL, 'another endpoint is asked')
+export const DISCARDED = reasons.upstreamReset.withHttp2(CANCEL, 'another endpoint is asked')
 
 /** Where no route says otherwise. */
 const USUAL_BACK_OFF = new BackOff()
@@ -40,6 +40,15 @@ export function retryResponse(
   end: boolean,
 ): boolean {
   const policy = (exchange.verdict.target as RouteTarget).retry
+  if (exchange.hedge !== null && exchange.hedge.rivals.length > 0) {
+    // Another one may do better.
+    const good = outcomeOf(status, grpcStatus) === SUCCEEDED
+    if (good && !policy?.onResponse(status, grpcStatus, exchange.request)) return false
+    attempt.backOffMs = quietFor(askedWait(exchange, fields))
+    discard(exchange, attempt, outcomeOf(status, grpcStatus), end)
+    passOver(exchange, attempt, true)
+    return true
+  }
   if (policy === null || !exchange.replayable || exchange.attempts >= policy.attempts) return false
   if (!policy.onResponse(status, grpcStatus, exchange.request)) return false
   const asked = askedWait(exchange, fields)
@@ -50,20 +59,25 @@ export function retryResponse(
   const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !spendRetry(exchange)) return false
   exchange.earlier += 1
-  attempt.backOffMs = Math.max(0, asked)
+  attempt.backOffMs = quietFor(asked)
   discard(exchange, attempt, outcomeOf(status, grpcStatus), end)
-  goOn(exchange, next, wait)
+  goOn(exchange, next, wait, status === 200 ? `grpc-${grpcStatus}` : `http-${status}`)
   return true
 }
 
 /** Has a response dropped by which another sidecar says that it reached no application, if another endpoint can be asked. */
 export function moveOn(exchange: Exchange, attempt: Attempt, reason: Reason, end: boolean): boolean {
+  if (exchange.hedge !== null && exchange.hedge.rivals.length > 0) {
+    discard(exchange, attempt, FAILED, end)
+    passOver(exchange, attempt, false)
+    return true
+  }
   if (exchange.attempts >= MAX_ATTEMPTS || !exchange.replayable) return false
   const wait = waitAfter(exchange, reason)
   const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !(isFree(exchange, reason) || spendRetry(exchange))) return false
   discard(exchange, attempt, FAILED, end)
-  goOn(exchange, next, wait)
+  goOn(exchange, next, wait, reason.code)
   return true
 }
 
@@ -71,7 +85,7 @@ export function moveOn(exchange: Exchange, attempt: Attempt, reason: Reason, end
 function discard(exchange: Exchange, attempt: Attempt, outcome: Outcome, end: boolean): void {
   const held = attempt.held?.bytes ?? 0
   attempt.settle(outcome)
-  exchange.attempt = null
+  exchange.leave(attempt)
   // A try that is complete both ways leaves its connection for others.
   if (!end || !exchange.requestEnded || attempt.credited < exchange.requestBytes) attempt.cancel(DISCARDED)
   else if (held > 0) attempt.stream?.credit(held)
@@ -85,12 +99,20 @@ export function retryFailure(exchange: Exchange, attempt: Attempt, reason: Reaso
   const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
   if (next === null || !(isFree(exchange, reason) || spendRetry(exchange))) return false
   if (!reason.unprocessed) exchange.earlier += 1
-  goOn(exchange, next, wait)
+  goOn(exchange, next, wait, reason.code)
   return true
 }
 
-function goOn(exchange: Exchange, next: Endpoint, wait: number): void {
-  ;(exchange.cluster as Cluster).stats.retries += 1
+/** A try came to nothing while another goes on beside it. */
+export function passOver(exchange: Exchange, attempt: Attempt, processed: boolean): void {
+  exchange.tried = [...exchange.tried, attempt.endpoint]
+  if (processed) exchange.earlier += 1
+}
+
+function goOn(exchange: Exchange, next: Endpoint, wait: number, cause: string): void {
+  const { stats } = exchange.cluster as Cluster
+  stats.retries += 1
+  stats.retryCauses.count(cause)
   // The wheel is too coarse for less.
   if (wait < 1) tryOrAnswer(exchange, next)
   else exchange.pause = new Pause(exchange, next, wait)
@@ -100,6 +122,11 @@ function goOn(exchange: Exchange, next: Endpoint, wait: number): void {
 export function askedWait(exchange: Exchange, fields: Fields): number {
   const pushback = exchange.request.grpc ? grpcPushback(fields) : NOT_ASKED
   return pushback === NOT_ASKED ? retryAfter(fields, exchange.context.clock.wall()) : pushback
+}
+
+/** How long an endpoint wants to be left alone, of what it asked. */
+export function quietFor(asked: number): number {
+  return asked === NEVER ? 0 : Math.max(0, asked)
 }
 
 /** Milliseconds before the try that follows one that came to nothing. */

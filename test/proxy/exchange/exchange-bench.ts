@@ -1,5 +1,5 @@
 import type { AuthorizeRule, ForwardedConfig } from '../../../config/types/listener.ts'
-import type { MatchConfig, RetryConfig } from '../../../config/types/route.ts'
+import type { HedgeConfig, MatchConfig, RetryConfig } from '../../../config/types/route.ts'
 import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
@@ -18,6 +18,7 @@ import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../../proxy/message/stream.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
 import { DEFAULT_BACK_OFF } from '../../../proxy/policy/back-off.ts'
+import { HedgePolicy } from '../../../proxy/policy/hedge.ts'
 import { RetryPolicy } from '../../../proxy/policy/retry.ts'
 import { RouteTable } from '../../../proxy/route/route-table.ts'
 import type { AccessRecord } from '../../../proxy/telemetry/access-log.ts'
@@ -154,6 +155,7 @@ export interface BenchOptions {
   readonly endpoints?: number
   readonly timeout?: number | null
   readonly retry?: Partial<RetryConfig> | null
+  readonly hedge?: Partial<HedgeConfig>
   /** What the waits between tries are drawn by: 0 by default, no wait; below 1. */
   readonly jitter?: number
   readonly match?: Partial<MatchConfig>
@@ -248,6 +250,8 @@ export class ExchangeBench {
           )
         : null,
       { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
+      { next: () => 0 },
+      options.hedge ? new HedgePolicy({ after: 50, attempts: 2, grpc: false, ...options.hedge }) : null,
     )
     this.context = new CallerContext(
       {

@@ -35,7 +35,8 @@ function filled(t: Teardown, processMetrics = false): Telemetry {
   listener.protocolErrors.count('PROTOCOL_ERROR')
   listener.limits.count('limits.headBytes')
   listener.localReplies.count('no-route')
-  telemetry.upstream('app').retries = 3
+  for (let i = 0; i < 3; i++) telemetry.upstream('app').retryCauses.count('http-503')
+  telemetry.upstream('app').hedges = 4
   telemetry.upstream('app').limits.count('http2.glitches')
   const endpoint = telemetry.endpoint('app', '127.0.0.1:8080')
   endpoint.requests = 9
@@ -68,7 +69,8 @@ t.test('what was counted is in the scrape, with exactly its labels', async (t) =
     ['pillion_authorization_denied_total', listener, 1],
     ['pillion_local_replies_total', { ...listener, reason: 'no-route' }, 1],
     ['pillion_listener_info', { ...listener, direction: 'inbound' }, 1],
-    ['pillion_upstream_retries_total', { upstream: 'app' }, 3],
+    ['pillion_upstream_retries_total', { upstream: 'app', cause: 'http-503' }, 3],
+    ['pillion_upstream_hedges_total', { upstream: 'app' }, 4],
     ['pillion_upstream_requests_total', endpoint, 9],
     ['pillion_upstream_healthy', endpoint, 1],
     ['pillion_upstream_health_checks_total', { ...endpoint, result: 'failed' }, 1],
