@@ -153,6 +153,8 @@ export class FakePool {
 
 export interface BenchOptions {
   readonly endpoints?: number
+  /** By endpoint; 0 by default. */
+  readonly priorities?: readonly number[]
   readonly timeout?: number | null
   readonly retry?: Partial<RetryConfig> | null
   readonly hedge?: Partial<HedgeConfig>
@@ -204,7 +206,7 @@ export class ExchangeBench {
       address: { host: '10.0.0.1', port: i + 1, text: `10.0.0.1:${i + 1}` },
       weight: 1,
       zone: null,
-      priority: 0,
+      priority: options.priorities?.[i] ?? 0,
     }))
     const set = new EndpointSet(addresses)
     this.pools = addresses.map(() => new FakePool())

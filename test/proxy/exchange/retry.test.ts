@@ -307,6 +307,30 @@ t.test('an endpoint is told of earlier attempts that may have been processed', a
   t.equal(bench.upstream[1]?.heads[0]?.fields.get(ours), '7', 'an application says it itself')
 })
 
+t.test('when a priority has nobody left the next one is asked', async (t) => {
+  for (const free of [true, false]) {
+    const bench = new ExchangeBench({
+      endpoints: 5,
+      priorities: [1, 0, 2, 0, 1],
+      retry: free ? null : { on: ['reset'], attempts: 5 },
+    })
+    const down = bench.request(GET)
+    const order: number[] = []
+    for (let i = 0; i < 5; i++) {
+      const at = bench.pools.findIndex(({ streams }, at) => streams.length > 0 && !order.includes(at))
+      order.push(at)
+      bench.pools[at]?.streams[0]?.receiver?.reset(free ? reasons.connectFailure : reasons.upstreamReset)
+    }
+    t.strictSame(
+      order.map((at) => bench.cluster.set.endpoints[at]?.priority),
+      [0, 0, 1, 1, 2],
+    )
+    t.match(down.heads, [{ status: 503 }])
+    t.match(bench.records, [{ attempts: 5 }])
+    t.strictSame(bench.held, NOTHING_HELD)
+  }
+})
+
 t.test('what a first try sends too late is not heard', async (t) => {
   const bench = new ExchangeBench({ retry: { on: ['5xx'], perTryTimeout: 100 } })
   const down = bench.request(GET)
