@@ -24,7 +24,8 @@ const ROUTES = SPOKEN.map(
       - match: { authority: retry.${spoken} }
         upstream: ${spoken}
         timeout: TIMEOUT
-        retry: RETRY`,
+        retry: RETRY
+        hedge: HEDGE`,
 )
 const UPSTREAMS = SPOKEN.map(
   (spoken) => `
@@ -44,6 +45,9 @@ upstreams:${UPSTREAMS.join('')}
 `
 
 const PATIENT_RETRY = '{ on: [reset, 5xx, unavailable], attempts: 3 }'
+/** Late enough that where all is well nobody is asked twice. */
+const PATIENT_HEDGE = '{ after: 10m }'
+const HEDGE = '{ after: 30ms, attempts: 3, grpc: true }'
 const RETRY = '{ on: [reset, 5xx, unavailable], attempts: 3, perTryTimeout: 600ms }'
 
 export interface StormOptions {
@@ -91,10 +95,9 @@ export class Storm {
     this.#restore = this.network.install()
     // Where all is well nothing may time out, however long this takes.
     const calm = options.weather.cuts === 0
-    const yaml = CONFIG.replaceAll('TIMEOUT', calm ? 'off' : '2s').replaceAll(
-      'RETRY',
-      calm ? PATIENT_RETRY : RETRY,
-    )
+    const yaml = CONFIG.replaceAll('TIMEOUT', calm ? 'off' : '2s')
+      .replaceAll('RETRY', calm ? PATIENT_RETRY : RETRY)
+      .replaceAll('HEDGE', calm ? PATIENT_HEDGE : HEDGE)
     this.proxy = new WatchedProxy(yaml, options.seed + 1)
   }
 
