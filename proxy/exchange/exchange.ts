@@ -342,6 +342,9 @@ export class Exchange implements MessageSink, Deadline, Choice {
   /** The response is overdue. */
   expired(): void {
     if (this.committed || this.done) return
-    giveUp(this, reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`), true)
+    // A response that is held back has begun in time.
+    const held = this.attempt?.held ?? null
+    if (held !== null) held.expired()
+    else giveUp(this, reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`), true)
   }
 }

@@ -85,7 +85,8 @@ export class Hedge implements Deadline {
     exchange.context.timers.disarm(this.#timer)
     for (const rival of this.rivals.splice(0)) {
       // How long it would have taken is not known, only that it is longer than this.
-      if (exchange.committed && rival.sentAt > 0) this.#policy.observe(exchange.context.clock.now() - rival.sentAt)
+      if (exchange.committed && rival.sentAt > 0)
+        this.#policy.observe(exchange.context.clock.now() - rival.sentAt)
       rival.cancel(DISCARDED)
     }
   }

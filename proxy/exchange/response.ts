@@ -28,8 +28,10 @@ export function takeHead(exchange: Exchange, attempt: Attempt, answer: Head, end
   if (head.tunnel !== '') openTunnel(exchange, attempt, head, end)
   else if (!retryResponse(exchange, attempt, head.status, grpcStatus, head.fields, end)) {
     if (exchange.request.tunnel !== '') refuseTunnel(exchange, attempt)
-    if (!end && isHeld(exchange, head)) attempt.held = new HeldResponse(attempt, head)
-    else exchange.commit(attempt, head, grpcStatus, end)
+    if (!end && isHeld(exchange, head)) {
+      attempt.unlimit()
+      attempt.held = new HeldResponse(attempt, head)
+    } else exchange.commit(attempt, head, grpcStatus, end)
   }
 }
 
