@@ -344,7 +344,7 @@ export class Exchange implements MessageSink, Deadline, Choice {
     if (this.committed || this.done) return
     // A response that is held back has begun in time.
     const held = this.attempt?.held ?? null
-    if (held !== null) held.expired()
+    if (held !== null) held.passOn()
     else giveUp(this, reasons.timeout.with(`no response within ${this.verdict.target?.timeout} ms`), true)
   }
 }

@@ -133,6 +133,14 @@ t.test('what ends the wait', async (t) => {
       t.strictSame(bench.held, NOTHING_HELD)
     }
   })
+  await t.test('a stall of ours is no such wait: what came meanwhile is read first', async (t) => {
+    const { down, first, bench, second } = begin()
+    first.receiver?.head(HEAD, null, false)
+    bench.clock.jump(500)
+    t.strictSame(down.heads, [])
+    first.receiver?.trailers(UNAVAILABLE)
+    t.ok(second(), 'the other endpoint is asked')
+  })
   await t.test('an end without trailers', async (t) => {
     const { down, first, bench } = begin()
     first.receiver?.head(HEAD, null, false)
