@@ -3,22 +3,9 @@ import { stickySchema } from './balance-schema.ts'
 import { labelsSchema } from './endpoint-schema.ts'
 import * as kind from './kinds.ts'
 import { concurrencySchema, rateLimitSchema } from './overload-schema.ts'
+import { hedgeSchema, retrySchema } from './retry-schema.ts'
 import { suggest } from './suggest.ts'
 import { isPath, parseAuthority, parseGrpc, pathMeant } from './values.ts'
-
-/** What a retry can be made for; docs/configuration.md says when each holds. */
-export const retryConditions = [
-  'connect-failure',
-  'refused-stream',
-  'reset',
-  '5xx',
-  'gateway-error',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-] as const
 
 const path = () => kind.text('a path such as /api/orders, without query', 'path', isPath, pathMeant)
 
@@ -104,17 +91,6 @@ export const matchSchema = kind.mapping({
     ),
 })
 
-const retrySchema = kind.mapping({
-  on: kind
-    .list(kind.word(...retryConditions), 'a list of conditions such as [connect-failure, unavailable]')
-    .describe('What a further attempt is made for. The last five are gRPC statuses.'),
-  attempts: kind.wholeNumber(1, 10).prefault(3).describe('All attempts together, the first one counted.'),
-  perTryTimeout: kind
-    .duration()
-    .optional()
-    .describe("Longest time for one attempt. Without it only the route's `timeout` counts."),
-})
-
 export const routeSchema = kind.mapping({
   name: kind
     .text('a name of letters, digits, dots, dashes, underscores and slashes, at most 63', 'name', (input) =>
@@ -186,6 +162,11 @@ export const routeSchema = kind.mapping({
   retry: retrySchema
     .optional()
     .describe('Further attempts for a failed request. Without it only those that are always safe.'),
+  hedge: hedgeSchema
+    .optional()
+    .describe(
+      'A second endpoint is asked when the first is late, and the first good answer wins: the slowest responses get faster for a few more requests. For GET, HEAD, OPTIONS, TRACE, PUT and DELETE without a body or with one of at most 64 KiB. Counts towards `limits.retryBudget`.',
+    ),
   rateLimit: rateLimitSchema.describe(
     'How many requests may pass here, besides the `rateLimit` of the listener; one limit or a list.',
   ),

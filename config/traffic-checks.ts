@@ -2,6 +2,7 @@ import { checkOneOf, checkUpstreamName, type Report } from './cross-checks.ts'
 import { checkDetection } from './detection-checks.ts'
 import type { Part } from './part.ts'
 import { formatPath } from './problems.ts'
+import { checkRetry } from './retry-checks.ts'
 import { checkRouteTimes } from './time-checks.ts'
 import { parseAddress, parseSize } from './values.ts'
 
@@ -19,6 +20,7 @@ export function checkListeners(root: Part, problem: Report, warning: Report): vo
     for (const route of listener.get('routes').children()) {
       checkMatch(route.get('match'), problem)
       checkTargets(route, root, used, problem)
+      checkRetry(route, problem, warning)
       checkRouteTimes(listener, route, warning)
       if (catchAll !== null) {
         warning(

@@ -38,7 +38,6 @@ const table: readonly Unavailable[] = [
     'cors',
     'jwt',
     'authorize',
-    'hedge',
     'transcode',
   ].map((key) => ({ path: `listeners.*.routes.*.${key}`, advice: leaveOut })),
   ...['regex', 'template', 'query', 'principals'].map((key) => ({

@@ -112,7 +112,7 @@ export const upstreamSchema = kind.mapping({
         .percent()
         .prefault('20%')
         .describe(
-          'Share of the requests in flight that may be retries; requests that need none save up 100 more at most. Tries that reached no endpoint do not count.',
+          'How many further attempts there may be in any ten seconds, as a share of the requests of that time; 30 more are always allowed. Attempts for `hedge` count, attempts that move on from an endpoint that was not reached do not.',
         ),
       headBytes: kind
         .size(4096, 1024 ** 2, 'from 4KiB to 1MiB')

@@ -11,6 +11,7 @@ import { ServedHosts } from './exchange/served-hosts.ts'
 import { TUNNEL_CONNECT } from './message/head.ts'
 import { Authorization } from './policy/authorize.ts'
 import { ConcurrencyLimit } from './policy/concurrency-limit.ts'
+import { HedgePolicy } from './policy/hedge.ts'
 import { RateLimit } from './policy/rate-limit.ts'
 import { RetryPolicy } from './policy/retry.ts'
 import { RouteTable } from './route/route-table.ts'
@@ -170,7 +171,7 @@ function buildTarget(
       concurrency: limits.length === 0 ? null : limits,
     }
   })
-  const retry = route.retry === null ? null : new RetryPolicy(route.retry)
+  const retry = route.retry === null ? null : new RetryPolicy(route.retry, random)
   const allowed = route.upgrades.map((name) => (name === 'connect' ? TUNNEL_CONNECT : name))
   const tunnels = { allowed: new Set(allowed), idleMs: listener.timeouts.tunnel }
   const times = {
@@ -186,6 +187,7 @@ function buildTarget(
     tunnels,
     times,
     retry,
+    hedge: route.hedge === null ? null : new HedgePolicy(route.hedge),
     rateLimits: rateLimits.length === 0 ? null : rateLimits,
     sticky: route.sticky !== null,
     random,

@@ -100,6 +100,7 @@ export function buildUpstream(
   const cluster = new Cluster({
     name: config.name,
     scheme: tls === null ? 'http' : 'https',
+    meshed: config.tls.mode === 'mutual',
     set,
     balancer: createFor(set, null),
     observers,

@@ -1,5 +1,5 @@
 import type { ConfigDocument } from '../schema.ts'
-import type { HeaderMatch, RouteConfig } from '../types/route.ts'
+import type { HeaderMatch, RetryConfig, RouteConfig } from '../types/route.ts'
 import { resolveSticky } from './balance.ts'
 import { orNull } from './off.ts'
 import { resolveConcurrency, resolveRateLimits } from './overload.ts'
@@ -35,8 +35,9 @@ export function resolveRoute(
     timeout: orNull(route.timeout),
     maxDuration: orNull(route.maxDuration),
     ...resolveIdle(route, idle),
-    retry: retry
-      ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
+    retry: retry ? resolveRetry(retry) : null,
+    hedge: route.hedge
+      ? { ...route.hedge, after: route.hedge.after === 'p95' ? null : route.hedge.after }
       : null,
     subset: route.subset ?? null,
     subsetFallback: route.subsetFallback,
@@ -56,6 +57,17 @@ function resolveIdle(
   }
   const own = orNull(idleTimeout)
   return { idleTimeout: own, grpcIdleTimeout: own }
+}
+
+function resolveRetry(retry: NonNullable<RouteDocument['retry']>): RetryConfig {
+  return {
+    on: retry.on ?? [],
+    statuses: retry.statuses ?? [],
+    attempts: retry.attempts,
+    perTryTimeout: retry.perTryTimeout ?? null,
+    // The longest wait is ten times the shortest, unless it is given.
+    backOff: { base: retry.backOff.base, max: retry.backOff.max ?? 10 * retry.backOff.base },
+  }
 }
 
 function resolveHeader(name: string, wanted: HeaderDocument): HeaderMatch {

@@ -16,6 +16,7 @@ export interface RouteConfig {
   /** The same for gRPC calls. */
   readonly grpcIdleTimeout: number | null
   readonly retry: RetryConfig | null
+  readonly hedge: HedgeConfig | null
   /** Only endpoints with all of these labels; `null`: all endpoints. */
   readonly subset: Readonly<Record<string, string>> | null
   /** What happens when no endpoint of the subset is left: any other is used, or none. */
@@ -78,10 +79,28 @@ export type RetryCondition =
   | 'unavailable'
 
 export interface RetryConfig {
-  /** At least one. */
+  /** At least one, unless there are `statuses`. */
   readonly on: readonly RetryCondition[]
+  /** HTTP statuses that are tried again whatever the method. */
+  readonly statuses: readonly number[]
   /** All tries together with the first one, 1 to 10. */
   readonly attempts: number
   /** In milliseconds; `null`: only the route's timeout. */
   readonly perTryTimeout: number | null
+  readonly backOff: BackOffConfig
+}
+
+/** Both in milliseconds, `max` at least `base`. */
+export interface BackOffConfig {
+  readonly base: number
+  readonly max: number
+}
+
+export interface HedgeConfig {
+  /** Milliseconds until a further attempt; `null`: as long as 95 of 100 responses take. */
+  readonly after: number | null
+  /** Attempts under way at a time, 2 to 5. */
+  readonly attempts: number
+  /** For gRPC calls too. */
+  readonly grpc: boolean
 }

@@ -114,6 +114,11 @@ export class TimerWheel {
     timer.previous = null
   }
 
+  /** Milliseconds that `timer` has left, less by up to a tick than it was given. Infinity when it is not armed. */
+  left(timer: Timer): number {
+    return timer.due < 0 ? Number.POSITIVE_INFINITY : (timer.due - 1) * this.#tickMs - this.#now()
+  }
+
   /** Disarms `timer`; does nothing when it is not armed. */
   disarm(timer: Timer): void {
     if (timer.due < 0) return

@@ -9,6 +9,12 @@ export const REASON_FIELD = 'x-pillion-reason'
 const NO_EXTRA: Record<string, string> = Object.freeze({})
 
 /**
+ * Tells another sidecar that no application has processed anything of the request, so that it may be sent elsewhere,
+ * whatever its method. Never passed on to callers.
+ */
+export const UNPROCESSED_FIELD = 'x-pillion-unprocessed'
+
+/**
  * Answers a request with what went wrong: gRPC callers get a trailers-only response with a status (gRPC over HTTP/2,
  * "Responses"), others an HTTP status and a sentence. `extra` are further fields, names in lower case.
  */

@@ -6,18 +6,22 @@ import type { Fields } from '../message/fields.ts'
 import type { Head } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import type { ClientSession } from '../message/session.ts'
-import type { MessageSink, MessageStream } from '../message/stream.ts'
+import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
 import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
 import { ENDPOINT_REMOVED, type EndpointPool, type SessionWaiter } from '../upstream/endpoint-pool.ts'
 import type { Cluster } from './cluster.ts'
 import { endLife, endTry, isOver } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
+import type { HeldResponse } from './held-response.ts'
 
 /** HTTP/2 error code of a stream that is not wanted any more (RFC 9113 §7). */
 const CANCEL = 8
 
-/** One try of an exchange at one endpoint: waits for a session, then takes the response. */
-export class Attempt implements MessageSink, SessionWaiter, Deadline {
+/**
+ * One try of an exchange at one endpoint: waits for a session, then takes the response, and the credit for what of the
+ * request has left.
+ */
+export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadline {
   readonly exchange: Exchange
   readonly endpoint: Endpoint
   readonly pool: EndpointPool
@@ -36,6 +40,10 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   trial: boolean
   /** Time for the head of a response, in milliseconds; the timer is null when there is no limit. */
   limitMs: number
+  /** Milliseconds for which the endpoint asked to be left alone, 0 when it did not. */
+  backOffMs: number
+  /** The response so far, while it is kept from the caller. */
+  held: HeldResponse | null
   timer: Timer | null
   timers: TimerWheel | null
 
@@ -51,14 +59,19 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.answeredAt = 0
     this.trial = endpoint.shut && exchange.cluster?.breaker?.take(endpoint) === true
     this.limitMs = 0
+    this.backOffMs = 0
+    this.held = null
     this.timer = null
     this.timers = null
     endpoint.active += 1
   }
 
-  /** Gets hold of a session, now or later. Returns null, or why there will be none. */
-  begin(): Reason | null {
-    const session = this.pool.ready()
+  /**
+   * Gets hold of a session, now or later; `fresh`: over a connection of its own, where one can be had. Returns null, or
+   * why there will be none.
+   */
+  begin(fresh: boolean): Reason | null {
+    const session = fresh && this.pool.mayOpen ? null : this.pool.ready()
     if (session === null) return this.pool.wait(this)
     this.sessionReady(session)
     return null
@@ -66,7 +79,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
 
   sessionReady(session: ClientSession): void {
     if (isOver(this.exchange)) return endLife(this.exchange)
-    this.stream = session.open(this, this.exchange)
+    this.stream = session.open(this, this)
     this.sentAt = this.exchange.context.clock.now()
     this.exchange.sendRequest(this, this.stream)
   }
@@ -108,6 +121,8 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     if (this.released) return
     this.released = true
     this.unlimit()
+    if (this.held !== null) this.held.drop()
+    this.held = null
     this.endpoint.active -= 1
     if (this.trial) this.exchange.cluster?.breaker?.giveBack(this.endpoint)
   }
@@ -126,7 +141,15 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     if (observers.length === 0 || this.endpoint.removed) return
     const until = this.answeredAt === 0 ? this.exchange.context.clock.now() : this.answeredAt
     const ms = this.sentAt === 0 ? 0 : until - this.sentAt
-    for (let i = 0; i < observers.length; i++) observers[i].attemptEnded(this.endpoint, outcome, ms, 0)
+    for (let i = 0; i < observers.length; i++)
+      observers[i].attemptEnded(this.endpoint, outcome, ms, this.backOffMs)
+  }
+
+  // MessageSource of the request.
+
+  credit(bytes: number): void {
+    this.credited += bytes
+    this.exchange.attemptCredited(this)
   }
 
   /**
@@ -153,11 +176,13 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   }
 
   data(chunk: Buffer, from: number, to: number, end: boolean): void {
-    this.exchange.responseData(chunk, from, to, end)
+    if (this.held === null) this.exchange.responseData(chunk, from, to, end)
+    else this.held.data(chunk, from, to, end)
   }
 
   trailers(fields: Fields): void {
-    this.exchange.responseTrailers(fields)
+    if (this.held === null) this.exchange.responseTrailers(fields)
+    else this.held.trailers(fields)
   }
 
   reset(reason: Reason): void {

@@ -52,6 +52,8 @@ export class CallerContext implements RequestAcceptor {
   readonly listener: ListenerStats
   readonly unrouted: RequestStats
   readonly accessLog: AccessLog | null
+  /** The caller has proved that it is one of the mesh. */
+  readonly meshed: boolean
   readonly #shared: ListenerContext
   readonly #caller: Caller
   readonly protocol: Protocol
@@ -65,6 +67,7 @@ export class CallerContext implements RequestAcceptor {
     this.listener = shared.listener
     this.unrouted = shared.unrouted
     this.accessLog = shared.accessLog
+    this.meshed = caller.principal !== null
     this.#shared = shared
     this.#caller = caller
     this.protocol = protocol

@@ -4,20 +4,18 @@ import type { EndpointCap } from '../balance/capped-balancer.ts'
 import type { EndpointSet } from '../balance/endpoint-set.ts'
 import type { AttemptObserver } from '../balance/outcome.ts'
 import { type Reason, reasons } from '../message/reason.ts'
+import { RetryBudget } from '../policy/retry-budget.ts'
 import type { EndpointStats } from '../telemetry/endpoint-stats.ts'
 import type { UpstreamStats } from '../telemetry/upstream-stats.ts'
 import type { EndpointPool } from '../upstream/endpoint-pool.ts'
-
-/** Retries that the budget always allows at a time, so that a quiet upstream can be retried at all. */
-const MIN_RETRIES = 3
-/** Retries that requests without one may have saved up for the moment when an endpoint dies. */
-const MAX_SAVED = 100
 
 /** One upstream at run time: its endpoints, how one is chosen, the connections to each. */
 export class Cluster {
   readonly name: string
   /** What `:scheme` says to the endpoints. */
   readonly scheme: 'http' | 'https'
+  /** The endpoints have to prove that they are of the mesh. */
+  readonly meshed: boolean
   readonly set: EndpointSet
   readonly balancer: Balancer
   /** Who judges the endpoints by how attempts go. */
@@ -34,6 +32,7 @@ export class Cluster {
   readonly endpointStats: readonly EndpointStats[]
   readonly stats: UpstreamStats
   readonly maxRequests: number
+  /** Share of the requests that may be made again, 0 to 1. */
   readonly retryBudget: number
   /** Why there is no endpoint, where they are looked up and there is none. */
   absence = ''
@@ -41,15 +40,14 @@ export class Cluster {
   active = 0
   /** Requests begun so far. */
   started = 0
-  /** Those of them that are beyond their first try. */
-  retrying = 0
-  #saved = 0
+  readonly #budget: RetryBudget
   readonly #tooManyRequests: Reason
   readonly #endpointsFull: Reason
 
   constructor(parts: ClusterParts) {
     this.name = parts.name
     this.scheme = parts.scheme
+    this.meshed = parts.meshed
     this.set = parts.set
     this.balancer = parts.balancer
     this.observers = parts.observers
@@ -61,6 +59,7 @@ export class Cluster {
     this.stats = parts.stats
     this.maxRequests = parts.maxRequests
     this.retryBudget = parts.retryBudget
+    this.#budget = new RetryBudget(parts.retryBudget)
     // Made once: refusing has to cost next to nothing.
     this.#tooManyRequests = reasons.overflow.with(
       `limits.requests of upstream ${parts.name}, ${parts.maxRequests} in flight at once; raise it if the endpoints can take more`,
@@ -93,21 +92,23 @@ export class Cluster {
     this.stats.limits.count(limit)
   }
 
-  /** Takes a retry out of the budget: a share of the requests in flight, always a few, and what earlier ones saved up. */
-  spendRetry(): boolean {
-    if (this.retrying >= Math.max(MIN_RETRIES, this.active * this.retryBudget)) {
-      if (this.#saved < 1) return false
-      this.#saved -= 1
-    }
-    this.retrying += 1
-    return true
+  /** `now` in monotonic milliseconds. */
+  requestBegan(now: number): void {
+    this.active += 1
+    this.started += 1
+    this.#budget.deposit(now)
   }
 
-  /** A request is over; `retried` when it had taken a retry out of the budget. */
-  requestEnded(retried: boolean): void {
+  requestEnded(): void {
     this.active -= 1
-    if (retried) this.retrying -= 1
-    else if (this.#saved < MAX_SAVED) this.#saved += this.retryBudget
+  }
+
+  /** Takes a further try out of the budget; false when it is used up. `now` in monotonic milliseconds. */
+  spendRetry(now: number): boolean {
+    if (this.#budget.withdraw(now)) return true
+    this.stats.retriesOverflow += 1
+    this.stats.limits.count('limits.retryBudget')
+    return false
   }
 }
 
@@ -116,9 +117,9 @@ type Own =
   | 'absence'
   | 'active'
   | 'started'
-  | 'retrying'
-  | 'spendRetry'
+  | 'requestBegan'
   | 'requestEnded'
+  | 'spendRetry'
   | 'tooManyRequests'
   | 'noneToPick'
 export type ClusterParts = Omit<Cluster, Own | Optional> & Partial<Pick<Cluster, Optional>>

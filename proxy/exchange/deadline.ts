@@ -40,6 +40,8 @@ export function limitResponse(exchange: Exchange): void {
 export function responseBegan(exchange: Exchange): void {
   if (exchange.timer !== null) exchange.context.timers.disarm(exchange.timer)
   exchange.attempt?.unlimit()
+  exchange.pause?.end()
+  exchange.hedge?.end()
 }
 
 /** The exchange is over. */
@@ -68,6 +70,9 @@ export function expire(exchange: Exchange, kind: number): void {
   if (exchange.done) return
   if (kind === LIFE) endLife(exchange)
   else if (!exchange.committed) {
+    // A response that is held back has begun in time.
+    const held = exchange.attempt?.held ?? null
+    if (held !== null) return held.passOn()
     const timeout = exchange.verdict.target?.times.response
     giveUp(exchange, reasons.timeout.with(late(exchange, `no response within ${timeout} ms (timeout)`)), true)
   }
@@ -94,7 +99,7 @@ function isEndpointLate({ attempt, context, requestEnded, requestBytes }: Exchan
 
 /** The response to one try is overdue. */
 export function endTry(exchange: Exchange, attempt: Attempt, ms: number): void {
-  if (attempt !== exchange.attempt || exchange.committed) return
+  if (!exchange.runs(attempt) || exchange.committed) return
   const what = `no response to this try within ${ms} ms (perTryTimeout)`
   const reason = reasons.timeout.with(late(exchange, what))
   attempt.overdue()

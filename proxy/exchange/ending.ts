@@ -1,12 +1,14 @@
 import { FAILED, SUCCEEDED } from '../balance/outcome.ts'
-import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
+import { endWithStatus, replyLocally, UNPROCESSED_FIELD } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import type { Attempt } from './attempt.ts'
+import type { Cluster } from './cluster.ts'
 import { Discard } from './discard.ts'
 import type { Exchange } from './exchange.ts'
 import { outcomeOf, saysLate, wasFair } from './outcome-of.ts'
 import { unanswered } from './places.ts'
+import { tellsUnprocessed } from './unprocessed.ts'
 
 /** Answers the caller ourselves; `extra` are further fields of the reply. */
 export function answer(exchange: Exchange, reason: Reason, extra?: Record<string, string>): void {
@@ -19,7 +21,8 @@ export function answer(exchange: Exchange, reason: Reason, extra?: Record<string
   if (request.grpc) exchange.grpcStatus = reason.grpcStatus
   record(exchange, request.grpc ? 200 : reason.status)
   dropRequest(exchange)
-  replyLocally(down, request, reason, extra)
+  const mark = tellsUnprocessed(exchange, reason) ? { ...extra, [UNPROCESSED_FIELD]: 'true' } : extra
+  replyLocally(down, request, reason, mark)
 }
 
 /** Ends a response that has begun and that nobody completes. */
@@ -80,6 +83,10 @@ export function dropRequest(exchange: Exchange): void {
 /** The response is complete; `begun` when it was more than one head. */
 export function complete(exchange: Exchange, begun = true): void {
   if (exchange.attempt !== null) judge(exchange, exchange.attempt, begun)
+  const failed = exchange.tried.length > 0 || exchange.reason !== null
+  if (failed && outcomeOf(exchange.status, exchange.grpcStatus) === SUCCEEDED) {
+    ;(exchange.cluster as Cluster).stats.retriesSucceeded += 1
+  }
   record(exchange, exchange.status)
   if (exchange.requestEnded) dropUnsent(exchange)
 }
@@ -116,7 +123,7 @@ export function record(exchange: Exchange, status: number): void {
   exchange.disarm()
   exchange.attempt?.release()
   if (exchange.places !== null) unanswered(exchange)
-  exchange.cluster?.requestEnded(exchange.retrying)
+  exchange.cluster?.requestEnded()
   exchange.tunnel?.close()
   const { stats, context } = exchange
   stats.requestBytes += exchange.requestBytes

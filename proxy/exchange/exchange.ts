@@ -5,31 +5,31 @@ import type { Deadline, Timer } from '../base/timer-wheel.ts'
 import { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
 import { grpcStatusOf } from '../message/grpc-status.ts'
-import { type Head, TUNNEL_CONNECT } from '../message/head.ts'
+import type { Head } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
-import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
+import type { MessageSink, MessageStream } from '../message/stream.ts'
 import type { ConcurrencyLimit } from '../policy/concurrency-limit.ts'
+import type { HedgePolicy } from '../policy/hedge.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
 import { admit, rateLimitFields } from './admission.ts'
 import { chooseDestination, firstEndpoint, withCookies } from './affinity.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
-import { disarm, expire, limitLife, limitResponse, responseBegan, timeLeft } from './deadline.ts'
+import { disarm, expire, isOver, lifeOver, limitLife, limitResponse, responseBegan } from './deadline.ts'
+import { fieldsOfAttempt } from './earlier-attempts.ts'
 import { answer, breakOff, complete, dropRequest, dropUnsent, giveUp, record } from './ending.ts'
+import { Hedge } from './hedge.ts'
+import { tryOrAnswer } from './next-attempt.ts'
 import { outcomeOf } from './outcome-of.ts'
+import type { Pause } from './pause.ts'
 import { answered } from './places.ts'
 import { REPLAY_LIMIT, Replay } from './replay.ts'
-import type { RouteTarget } from './route-target.ts'
-import { DISCARDED, isFree, mayTryAgain, nextEndpoint, spendRetry, tryAt } from './try-again.ts'
-import { Tunnel } from './tunnel.ts'
+import { takeHead } from './response.ts'
+import { askedWait, passOver, quietFor, retryFailure } from './try-again.ts'
+import type { Tunnel } from './tunnel.ts'
 import type { Verdict } from './verdict.ts'
-
-/** Tries of one request, whatever the reasons. */
-const MAX_ATTEMPTS = 10
-
-const NOTHING = Buffer.alloc(0)
 
 // Reused for every request: valid until `head` returns.
 const added = new Added()
@@ -43,10 +43,10 @@ const added = new Added()
  *     try again                    as long as nothing of a response has been passed on
  *     record                       once, when the response is complete or will never be
  *
- * It is the sink of the request (downstream stream -> exchange -> attempt's stream), and the source that the attempt's
- * stream credits for it. The response comes through the attempt.
+ * It is the sink of the request (downstream stream -> exchange -> attempt's stream). The response, and the credit for
+ * the request, come through the attempt: response.ts says what happens to them, try-again.ts whether another one follows.
  */
-export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
+export class Exchange implements MessageSink, Deadline, Choice {
   readonly context: CallerContext
   readonly request: Head
   readonly verdict: Verdict
@@ -59,6 +59,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   destination: number
   attempt: Attempt | null
   attempts: number
+  /** Those of them that came to nothing and that an endpoint may have processed. */
+  earlier: number
   /** Of the last try, null before the first. */
   endpoint: Endpoint | null
   tried: readonly Endpoint[]
@@ -88,8 +90,10 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   /** When the whole exchange has to be over, in monotonic milliseconds, and the timer for it; 0 and null: no limit. */
   endsAt: number
   lifeTimer: Timer | null
-  /** Counted among the cluster's retries. */
-  retrying: boolean
+  /** What the next try waits for, null when none does. */
+  pause: Pause | null
+  /** The tries beside `attempt`, null while none is thought of. */
+  hedge: Hedge | null
   /** The limits on concurrency in which it takes up a place, until its response begins; null: none. */
   places: readonly ConcurrencyLimit[] | null
   /** When the time began that its response is waited for, in monotonic milliseconds. */
@@ -109,6 +113,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.destination = 0
     this.attempt = null
     this.attempts = 0
+    this.earlier = 0
     this.endpoint = null
     this.tried = NONE_TRIED
     this.hash = -1
@@ -128,7 +133,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.timer = null
     this.endsAt = 0
     this.lifeTimer = null
-    this.retrying = false
+    this.pause = null
+    this.hedge = null
     this.places = null
     this.awaitedFrom = 0
     this.tunnel = null
@@ -152,16 +158,18 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
       return
     }
     this.cluster = cluster
-    cluster.active += 1
-    cluster.started += 1
+    cluster.requestBegan(this.startedAt)
     if (!this.requestEnded) this.replay = new Replay()
     limitLife(this)
-    this.#try(firstEndpoint(this, destination))
+    tryOrAnswer(this, firstEndpoint(this, destination))
+    if (this.requestEnded && target.hedge !== null) this.#armHedge(target.hedge)
   }
 
-  #try(endpoint: Endpoint | null): void {
-    const refusal = tryAt(this, endpoint)
-    if (refusal !== null) answer(this, refusal)
+  /** Once the request is complete, another endpoint may be asked when this one is late. */
+  #armHedge(policy: HedgePolicy): void {
+    if (this.committed || this.done || !this.replayable || !policy.allows(this.request)) return
+    const { delay } = policy
+    if (delay >= 0) this.hedge = new Hedge(this, policy, delay)
   }
 
   /** The attempt has its stream: sends head, and what of the body is there. */
@@ -170,19 +178,19 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     const bytes = replay === null ? 0 : replay.length
     const trailers = this.requestTrailers
     added.requestId = this.requestId
-    added.fields = timeLeft(this)
+    added.fields = fieldsOfAttempt(this)
     stream.head(
       this.verdict.forwarded(this.destination),
       this.requestId === 0 && added.fields === null ? null : added,
       this.requestEnded && bytes === 0 && trailers === null && this.request.tunnel === '',
     )
-    if (replay === null || attempt !== this.attempt) return
+    if (replay === null || !this.runs(attempt)) return
     const chunks = replay.chunks
-    for (let i = 0; i < chunks.length && attempt === this.attempt; i++) {
+    for (let i = 0; i < chunks.length && this.runs(attempt); i++) {
       const last = this.requestEnded && i === chunks.length - 1 && trailers === null
       stream.data(chunks[i], 0, chunks[i].length, last)
     }
-    if (trailers !== null && attempt === this.attempt) stream.trailers(trailers)
+    if (trailers !== null && this.runs(attempt)) stream.trailers(trailers)
   }
 
   // The request, from downstream.
@@ -221,6 +229,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.requestEnded = true
     if (this.places !== null) this.awaitedFrom = this.context.clock.now()
     limitResponse(this)
+    const hedge = this.verdict.target?.hedge ?? null
+    if (hedge !== null) this.#armHedge(hedge)
   }
 
   /** The caller is gone, or its session has given up, be it on the endpoint. */
@@ -236,12 +246,9 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     if (!this.done) record(this, told ? this.status : reason.status)
   }
 
-  // MessageSource of the attempt's stream.
-
-  credit(bytes: number): void {
-    const attempt = this.attempt
-    if (attempt === null) return
-    attempt.credited += bytes
+  /** Its endpoint, or what leads there, has taken more of the request. */
+  attemptCredited(attempt: Attempt): void {
+    if (!this.runs(attempt)) return
     if (this.tunnel !== null) this.tunnel.passedOn()
     // What an earlier try had passed on is not credited a second time.
     const due = attempt.credited - this.credited
@@ -250,31 +257,25 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.down.credit(due)
   }
 
-  cancel(reason: Reason): void {
-    this.down.cancel(reason)
-  }
-
   // The response, from the attempt.
 
   responseHead(attempt: Attempt, head: Head, end: boolean): void {
-    if (attempt !== this.attempt) return
-    if (head.status < 200) {
-      this.down.head(head, null, false)
-      return
-    }
-    const grpcStatus = end && this.request.grpc ? grpcStatusOf(head.fields) : -1
-    if (head.tunnel !== '') {
-      this.#openTunnel(attempt, head, end)
-      return
-    }
-    if (this.#discards(attempt, head, grpcStatus, end)) return
-    if (this.request.tunnel !== '') this.#tunnelRefused(attempt)
+    if (this.runs(attempt)) takeHead(this, attempt, head, end)
+  }
+
+  /** The caller gets this response and no other. */
+  commit(attempt: Attempt, head: Head, grpcStatus: number, end: boolean): void {
     this.committed = true
     this.replay = null
+    this.hedge?.won(attempt)
     responseBegan(this)
     if (this.places !== null) answered(this, head.status, grpcStatus)
+    this.endpoint = attempt.endpoint
     this.status = head.status
     this.grpcStatus = grpcStatus
+    const hedge = this.verdict.target?.hedge ?? null
+    if (hedge?.allows(this.request)) hedge.observe(attempt.answeredAt - attempt.sentAt)
+    if (outcomeOf(head.status, grpcStatus) !== SUCCEEDED) this.#noteAsked(attempt, head.fields)
     this.down.source = attempt.stream
     const passedOn = withCookies(this, attempt.endpoint, head)
     this.down.head(passedOn, this.verdict.allowance === null ? null : rateLimitFields(this), end)
@@ -290,55 +291,23 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   }
 
   responseTrailers(fields: Fields): void {
-    if (this.request.grpc) this.grpcStatus = grpcStatusOf(fields)
+    if (this.request.grpc) {
+      this.grpcStatus = grpcStatusOf(fields)
+      if (outcomeOf(this.status, this.grpcStatus) !== SUCCEEDED) this.#noteAsked(this.attempt, fields)
+    }
     this.down.trailers(fields)
     complete(this)
   }
 
-  /** The endpoint accepted: what the caller has sent meanwhile follows, and both sides see each other's bytes. */
-  #openTunnel(attempt: Attempt, head: Head, end: boolean): void {
-    const { replay, requestEnded } = this
-    this.committed = true
-    this.replay = null
-    responseBegan(this)
-    if (this.places !== null) answered(this, head.status, -1)
-    // What the caller is told in its own protocol (RFC 9110 §15.2.2).
-    const switched = this.context.protocol === 'http1' && head.tunnel !== TUNNEL_CONNECT
-    this.status = switched ? 101 : head.status
-    const tunnel = new Tunnel(this, attempt.stream as MessageStream, end)
-    this.tunnel = tunnel
-    this.down.receiver = tunnel
-    this.down.source = attempt.stream
-    this.down.head(withCookies(this, attempt.endpoint, head), null, end)
-    tunnel.start(replay, requestEnded)
-  }
-
-  /** An ordinary answer to a request for a tunnel: what the caller sent as if it were open goes nowhere. */
-  #tunnelRefused(attempt: Attempt): void {
-    dropRequest(this)
-    this.requestEnded = true
-    attempt.stream?.data(NOTHING, 0, 0, true)
-  }
-
-  /** Drops a response that the route wants tried again, if another endpoint can be asked. */
-  #discards(attempt: Attempt, head: Head, grpcStatus: number, end: boolean): boolean {
-    const policy = (this.verdict.target as RouteTarget).retry
-    if (policy === null || !this.#replayable() || this.attempts >= policy.attempts) return false
-    if (!policy.onResponse(head.status, grpcStatus, this.request)) return false
-    const next = nextEndpoint(this, attempt.endpoint)
-    if (next === null || !spendRetry(this)) return false
-    ;(this.cluster as Cluster).stats.retries += 1
-    attempt.settle(outcomeOf(head.status, grpcStatus))
-    // A try that is complete both ways leaves its connection for others.
-    if (!end || !this.requestEnded || attempt.credited < this.requestBytes) attempt.cancel(DISCARDED)
-    this.#try(next)
-    return true
+  /** A response that is bad news may ask to be left alone for a while. */
+  #noteAsked(attempt: Attempt | null, fields: Fields): void {
+    if (attempt !== null) attempt.backOffMs = quietFor(askedWait(this, fields))
   }
 
   /** The endpoint, or the way to it, let us down. */
   attemptFailed(attempt: Attempt, reason: Reason): void {
-    if (attempt !== this.attempt) return
-    this.attempt = null
+    if (!this.runs(attempt)) return
+    this.leave(attempt)
     if (this.done) {
       // The response is complete: the endpoint wants no more of the request.
       dropRequest(this)
@@ -349,25 +318,25 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     if (reason.is(reasons.badRequest)) attempt.release()
     else if (reason.is(reasons.connectTimeout) || reason.is(reasons.overflow)) attempt.overdue()
     else attempt.settle(reason.is(reasons.goaway) ? SUCCEEDED : FAILED)
-    if (this.committed) {
-      breakOff(this, reason)
-      return
-    }
-    const cluster = this.cluster as Cluster
-    if (reason.is(reasons.overflow)) cluster.stats.overflow += 1
-    if (this.attempts < MAX_ATTEMPTS && this.#replayable() && mayTryAgain(this, reason)) {
-      const next = nextEndpoint(this, attempt.endpoint)
-      if (next !== null && (isFree(this, reason) || spendRetry(this))) {
-        cluster.stats.retries += 1
-        this.#try(next)
-        return
-      }
-    }
-    answer(this, reason)
+    if (reason.is(reasons.overflow)) (this.cluster as Cluster).stats.overflow += 1
+    if (this.committed) breakOff(this, reason)
+    else if (this.attempt !== null) passOver(this, attempt, !reason.unprocessed)
+    else if (!retryFailure(this, attempt, reason)) answer(this, isOver(this) ? lifeOver(this) : reason)
+  }
+
+  /** True of the try under way, and of those beside it. */
+  runs(attempt: Attempt): boolean {
+    return attempt === this.attempt || this.hedge?.rivals.includes(attempt) === true
+  }
+
+  /** `attempt` came to nothing: one beside it takes its place, if there is any. */
+  leave(attempt: Attempt): void {
+    if (attempt === this.attempt) this.attempt = this.hedge?.rivals.shift() ?? null
+    else this.hedge?.leave(attempt)
   }
 
   /** True while everything that came of the request could be sent again. */
-  #replayable(): boolean {
+  get replayable(): boolean {
     return this.replay !== null || this.requestBytes === 0
   }
 

@@ -3,6 +3,7 @@ import { Fields } from '../message/fields.ts'
 import { GRPC_TIMEOUT_FIELD } from '../message/grpc-timeout.ts'
 import { Head } from '../message/head.ts'
 import { REQUEST_ID_FIELD } from '../message/request-id.ts'
+import { EARLIER_FIELD } from './earlier-attempts.ts'
 import { type Claims, type Forwarding, NO_CLAIMS } from './forwarding.ts'
 
 const FOR = 'x-forwarded-for'
@@ -32,6 +33,8 @@ const ROLES = new Map<string, number>([
   [FORWARDED, READ],
   ['x-real-ip', OF_HOPS],
   [VIA, PASSES],
+  // Said by the sidecar of the caller, for the application.
+  [EARLIER_FIELD, OF_HOPS],
   // Not looked at any closer, since nearly every request has it.
   [REQUEST_ID_FIELD, KEPT],
 ])

@@ -1,5 +1,6 @@
 import { type Random, systemRandom } from '../base/random.ts'
 import type { ConcurrencyLimit } from '../policy/concurrency-limit.ts'
+import type { HedgePolicy } from '../policy/hedge.ts'
 import type { RateLimit } from '../policy/rate-limit.ts'
 import type { RetryPolicy } from '../policy/retry.ts'
 import type { TunnelPolicy } from '../policy/tunnels.ts'
@@ -30,6 +31,7 @@ export interface RouteOptions {
   readonly tunnels: TunnelPolicy
   readonly times?: RouteTimes
   readonly retry?: RetryPolicy | null
+  readonly hedge?: HedgePolicy | null
   readonly rateLimits?: readonly RateLimit[] | null
   readonly sticky?: boolean
   /** Draws the destination. */
@@ -56,6 +58,8 @@ export class RouteTarget {
   readonly destinations: readonly Destination[]
   readonly times: RouteTimes
   readonly retry: RetryPolicy | null
+  /** Null: one endpoint at a time is asked. */
+  readonly hedge: HedgePolicy | null
   /** The tunnels it opens, by `Head.tunnel`. */
   readonly tunnels: TunnelPolicy
   /** Those of the listener, then its own; null when there are none. */
@@ -77,6 +81,7 @@ export class RouteTarget {
     }))
     this.times = options.times ?? NO_TIMES
     this.retry = options.retry ?? null
+    this.hedge = options.hedge ?? null
     this.tunnels = options.tunnels
     this.rateLimits = options.rateLimits ?? null
     this.sticky = options.sticky ?? false

@@ -1,6 +1,9 @@
 import type { RetryCondition, RetryConfig } from '../../config/types/route.ts'
+import { type Random, systemRandom } from '../base/random.ts'
+import { grpcStatusOfHttp } from '../message/grpc-status.ts'
 import type { Head } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
+import { BackOff } from './back-off.ts'
 
 /** gRPC status that each gRPC condition stands for. */
 const GRPC_STATUS: Partial<Record<RetryCondition, number>> = {
@@ -25,14 +28,25 @@ export class RetryPolicy {
   readonly attempts: number
   /** Milliseconds for one try, null for no limit of its own. */
   readonly perTryTimeout: number | null
+  /**
+   * Whether how a gRPC call ended, or that its endpoint was lost, is a reason: then its response is kept back until that
+   * is known, as far as that delays nothing.
+   */
+  readonly holdsResponses: boolean
+  /** How long to wait before a further try. */
+  readonly backOff: BackOff
   readonly #on: ReadonlySet<RetryCondition>
   readonly #grpc: ReadonlySet<number>
+  readonly #statuses: ReadonlySet<number>
 
-  constructor(config: RetryConfig) {
+  constructor(config: RetryConfig, random: Random = systemRandom) {
     this.attempts = config.attempts
     this.perTryTimeout = config.perTryTimeout
     this.#on = new Set(config.on)
     this.#grpc = new Set(config.on.flatMap((condition) => GRPC_STATUS[condition] ?? []))
+    this.#statuses = new Set(config.statuses)
+    this.backOff = new BackOff(config.backOff, random)
+    this.holdsResponses = this.#grpc.size > 0 || this.#on.has('reset')
   }
 
   /** Whether a try that ended for `reason`, without a response, may be followed by another. */
@@ -53,8 +67,13 @@ export class RetryPolicy {
 
   /** Whether a response with this status may be discarded for another try. `grpcStatus` is -1 when not known yet. */
   onResponse(status: number, grpcStatus: number, head: Head): boolean {
-    if (head.grpc && grpcStatus >= 0) return this.#grpc.has(grpcStatus)
-    if (!head.grpc && !isIdempotent(head)) return false
+    // Whoever names a status says of every request of the route that it may be sent again after it.
+    if (this.#statuses.has(status)) return true
+    if (head.grpc) {
+      // Something on the way that speaks no gRPC answers with a status of HTTP.
+      const ended = status === 200 ? grpcStatus : grpcStatusOfHttp(status)
+      if (this.#grpc.has(ended)) return true
+    } else if (!isIdempotent(head)) return false
     if (this.#on.has('gateway-error') && status >= 502 && status <= 504) return true
     return this.#on.has('5xx') && status >= 500
   }

@@ -122,7 +122,12 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     pillion_upstream_pending: upstreams((u) => u.pending),
     pillion_upstream_overflow_total: upstreams((u) => u.overflow),
     pillion_upstream_no_healthy_total: upstreams((u) => u.noHealthy),
-    pillion_upstream_retries_total: upstreams((u) => u.retries),
+    pillion_upstream_retries_total: (samples) => {
+      for (const stats of from.upstreamStats.values()) stats.retryCauses.collect(samples, stats.labels)
+    },
+    pillion_upstream_retries_succeeded_total: upstreams((u) => u.retriesSucceeded),
+    pillion_upstream_hedges_total: upstreams((u) => u.hedges),
+    pillion_upstream_hedges_won_total: upstreams((u) => u.hedgesWon),
     pillion_upstream_retries_overflow_total: upstreams((u) => u.retriesOverflow),
     pillion_upstream_limits_total: (samples) => {
       for (const stats of from.upstreamStats.values()) stats.limits.collect(samples, stats.labels)

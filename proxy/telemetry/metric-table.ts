@@ -151,7 +151,22 @@ export const METRICS = {
   },
   pillion_upstream_retries_total: {
     type: 'counter',
-    help: 'Further attempts made for requests.',
+    help: 'Further attempts made for requests, by why: the reason of the one before, http-STATUS or grpc-STATUS.',
+    labels: [...upstream, 'cause'],
+  },
+  pillion_upstream_retries_succeeded_total: {
+    type: 'counter',
+    help: 'Requests answered well after an attempt that came to nothing.',
+    labels: upstream,
+  },
+  pillion_upstream_hedges_total: {
+    type: 'counter',
+    help: 'Attempts made beside another that was late.',
+    labels: upstream,
+  },
+  pillion_upstream_hedges_won_total: {
+    type: 'counter',
+    help: 'Attempts made beside another whose answer the caller got.',
     labels: upstream,
   },
   pillion_upstream_retries_overflow_total: {

@@ -11,8 +11,16 @@ export class UpstreamStats {
   overflow: number
   /** Requests refused because no endpoint was healthy. */
   noHealthy: number
-  /** Further attempts made. */
+  /** Further attempts made for requests whose last one came to nothing. */
   retries: number
+  /** The same by why: a reason's code, `http-STATUS` or `grpc-STATUS`. */
+  readonly retryCauses: BoundedCounts
+  /** Requests that were answered well by such an attempt. */
+  retriesSucceeded: number
+  /** Attempts made beside others that were late. */
+  hedges: number
+  /** Those of them whose answer the caller got. */
+  hedgesWon: number
   /** Further attempts the retry budget did not allow. */
   retriesOverflow: number
   /** Ejections by cause; null without outlier detection. */
@@ -29,6 +37,10 @@ export class UpstreamStats {
     this.overflow = 0
     this.noHealthy = 0
     this.retries = 0
+    this.retryCauses = new BoundedCounts('cause', 64)
+    this.retriesSucceeded = 0
+    this.hedges = 0
+    this.hedgesWon = 0
     this.retriesOverflow = 0
     this.ejections = null
     this.breaker = null

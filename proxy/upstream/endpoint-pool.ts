@@ -80,6 +80,11 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline, Id
     return this.#expanding()
   }
 
+  /** A connection more may be opened. */
+  get mayOpen(): boolean {
+    return !this.#closed && this.#options.limits.connections < this.#options.limits.maxConnections
+  }
+
   /** A session that has capacity now, or null: then one has to be waited for. */
   ready(): ClientSession | null {
     const shared = this.#shared

@@ -116,6 +116,7 @@ export class ProxyBench {
     this.cluster = new Cluster({
       name: 'app',
       scheme: 'http',
+      meshed: false,
       set,
       balancer: createBalancer({ policy: 'round-robin' }, set, { next: () => 0 }),
       observers: [],

@@ -45,6 +45,21 @@ t.test('fires once, with its kind, never early and at most a tick late', async (
   }
 })
 
+t.test('what is left', async (t) => {
+  for (const start of [0, 3.7, 9.999, 123_456.5]) {
+    const { wheel, time } = makeWheel(start)
+    const timer = new Timer(new Bell(), 0)
+    t.equal(wheel.left(timer), Number.POSITIVE_INFINITY)
+    wheel.arm(timer, 500)
+    t.ok(wheel.left(timer) > 490 && wheel.left(timer) <= 500)
+    const before = wheel.left(timer)
+    time.ms += 100
+    t.equal(Math.round(before - wheel.left(timer)), 100)
+    wheel.disarm(timer)
+    t.equal(wheel.left(timer), Number.POSITIVE_INFINITY)
+  }
+})
+
 t.test('a disarmed timer does not fire, and may be armed again', async (t) => {
   const { wheel, time } = makeWheel()
   const bell = new Bell()

@@ -267,13 +267,17 @@ t.test('grpc-timeout: the endpoint is told what is left, each try anew', async (
   t.equal(first.streams[0]?.heads[0]?.fields.get('grpc-timeout'), null, 'only once')
   t.equal(first.streams[0]?.heads[0]?.fields.get('x-other'), 'kept')
   bench.clock.advance(120)
-  t.strictSame(bench.pools[1]?.streams[0]?.added, [{ 'grpc-timeout': '1790000u' }])
+  t.strictSame(bench.pools[1]?.streams[0]?.added, [
+    { 'grpc-timeout': '1790000u', 'grpc-previous-rpc-attempts': '1' },
+  ])
   bench.pools[1]?.streams[0]?.receiver?.head(
     Head.response(200, Fields.of({ ...GRPC_FIELDS, 'grpc-status': '14' })),
     null,
     true,
   )
-  t.strictSame(bench.pools[2]?.streams[0]?.added, [{ 'grpc-timeout': '1780000u' }])
+  t.strictSame(bench.pools[2]?.streams[0]?.added, [
+    { 'grpc-timeout': '1780000u', 'grpc-previous-rpc-attempts': '2' },
+  ])
   bench.pools[2]?.streams[0]?.receiver?.head(OK, null, true)
   t.match(down.heads, [{ status: 200 }])
   t.strictSame(bench.held, NOTHING_HELD)

@@ -1,5 +1,5 @@
 import type { AuthorizeRule, ForwardedConfig } from '../../../config/types/listener.ts'
-import type { MatchConfig, RetryConfig } from '../../../config/types/route.ts'
+import type { HedgeConfig, MatchConfig, RetryConfig } from '../../../config/types/route.ts'
 import { Breaker, type BreakerOptions } from '../../../proxy/balance/breaker.ts'
 import { CappedBalancer, EndpointCap } from '../../../proxy/balance/capped-balancer.ts'
 import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
@@ -21,7 +21,9 @@ import type { Reason } from '../../../proxy/message/reason.ts'
 import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../../../proxy/message/stream.ts'
 import { Authorization } from '../../../proxy/policy/authorize.ts'
+import { DEFAULT_BACK_OFF } from '../../../proxy/policy/back-off.ts'
 import type { ConcurrencyLimit } from '../../../proxy/policy/concurrency-limit.ts'
+import { HedgePolicy } from '../../../proxy/policy/hedge.ts'
 import type { RateLimit } from '../../../proxy/policy/rate-limit.ts'
 import { RetryPolicy } from '../../../proxy/policy/retry.ts'
 import { RouteTable } from '../../../proxy/route/route-table.ts'
@@ -51,6 +53,8 @@ export class FakeStream implements MessageStream {
   readonly requestIds: number[] = []
   /** What was added to each head, but for the request id. */
   readonly added: Record<string, string>[] = []
+  /** The fields added to each head, null for none. */
+  readonly addeds: (Fields | null)[] = []
   body = ''
   fields: Fields | null = null
   ended = false
@@ -67,6 +71,7 @@ export class FakeStream implements MessageStream {
     this.requestIds.push(added === null ? 0 : added.requestId)
     const { names, values } = added?.fields ?? NO_FIELDS
     this.added.push(Object.fromEntries(names.map((name, i) => [name, values[i] as string])))
+    this.addeds.push(added === null ? null : added.fields)
     this.ended = end
   }
 
@@ -163,11 +168,16 @@ export class FakePool {
 
 export interface BenchOptions {
   readonly endpoints?: number
+  /** By endpoint; 0 by default. */
+  readonly priorities?: readonly number[]
   readonly timeout?: number | null
   readonly maxDuration?: number
   readonly silence?: number
   readonly grpcSilence?: number
   readonly retry?: Partial<RetryConfig> | null
+  readonly hedge?: Partial<HedgeConfig>
+  /** What the waits between tries are drawn by: 0 by default, no wait; below 1. */
+  readonly jitter?: number
   readonly match?: Partial<MatchConfig>
   readonly authorize?: readonly AuthorizeRule[]
   readonly caller?: Partial<Caller>
@@ -181,6 +191,8 @@ export interface BenchOptions {
   readonly via?: string
   readonly maxRequests?: number
   readonly retryBudget?: number
+  /** The endpoints are of the mesh. */
+  readonly meshed?: boolean
   readonly maxUriBytes?: number
   readonly maxBodyBytes?: number
   /** Values of `Head.tunnel` that the route opens; none by default. */
@@ -211,6 +223,8 @@ export class ExchangeBench {
   readonly results: string[] = []
   /** With `breaker` in the options. */
   readonly breaker: Breaker | null
+  /** For how long each of these endpoints asked to be left alone, in milliseconds. */
+  readonly backOffs: number[] = []
 
   constructor(options: BenchOptions = {}) {
     const count = options.endpoints ?? 2
@@ -218,7 +232,7 @@ export class ExchangeBench {
       address: { host: '10.0.0.1', port: i + 1, text: `10.0.0.1:${i + 1}` },
       weight: 1,
       zone: null,
-      priority: 0,
+      priority: options.priorities?.[i] ?? 0,
     }))
     // With panic, endpoints that are shut would be used when too many are.
     const set = new EndpointSet(addresses, options.breaker === undefined ? {} : { panicBelow: 0 })
@@ -235,6 +249,7 @@ export class ExchangeBench {
     this.cluster = new Cluster({
       name: 'shop',
       scheme: 'http',
+      meshed: options.meshed ?? false,
       set,
       balancer: this.breaker === null ? balancer : new TrialBalancer(balancer, this.breaker),
       breaker: this.breaker,
@@ -242,8 +257,9 @@ export class ExchangeBench {
       observers: [
         ...(this.breaker === null ? [] : [this.breaker]),
         {
-          attemptEnded: (endpoint: Endpoint, outcome: Outcome) => {
+          attemptEnded: (endpoint: Endpoint, outcome: Outcome, _ms: number, backOffMs: number) => {
             this.results.push(`${endpoint.index} ${outcome === FAILED ? 'failed' : 'good'}`)
+            this.backOffs.push(backOffMs)
           },
         },
       ],
@@ -273,8 +289,25 @@ export class ExchangeBench {
         silence: options.silence ?? NO_TIMES.silence,
         grpcSilence: options.grpcSilence ?? NO_TIMES.grpcSilence,
       },
-      retry: retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
+      retry: retry
+        ? new RetryPolicy(
+            {
+              on: ['5xx'],
+              statuses: [],
+              attempts: 3,
+              perTryTimeout: null,
+              backOff: DEFAULT_BACK_OFF,
+              ...retry,
+            },
+            // Nothing is waited for, unless a test wants it.
+            { next: () => options.jitter ?? 0 },
+          )
+        : null,
+      hedge: options.hedge
+        ? new HedgePolicy({ after: 50, attempts: 2, grpc: false, ...options.hedge })
+        : null,
       rateLimits: options.rateLimits ?? null,
+      random: { next: () => 0 },
     })
     this.context = new CallerContext(
       {
@@ -318,7 +351,6 @@ export class ExchangeBench {
   get held(): Record<string, number> {
     return {
       requests: this.cluster.active,
-      retrying: this.cluster.retrying,
       endpoints: this.cluster.set.endpoints.reduce((sum, { active }) => sum + active, 0),
       deadlines: this.clock.timers.armed,
       waiting: this.pools.reduce((sum, { waiting }) => sum + waiting.length, 0),
@@ -326,4 +358,4 @@ export class ExchangeBench {
   }
 }
 
-export const NOTHING_HELD = { requests: 0, retrying: 0, endpoints: 0, deadlines: 0, waiting: 0 }
+export const NOTHING_HELD = { requests: 0, endpoints: 0, deadlines: 0, waiting: 0 }

@@ -130,3 +130,19 @@ t.test('names that CGI-like servers read as ours are treated as ours', async (t)
   for (const name of names.slice(0, -3)) t.equal(doubted[name], undefined, name)
   for (const name of names.slice(-3)) t.equal(doubted[name], `said by ${name}`)
 })
+
+t.test('earlier attempts are what a peer of the mesh or the application says', async (t) => {
+  const told = Fields.of({ 'x-pillion-previous-attempts': '2', 'x-pillion-unprocessed': 'true' })
+  const cases: [Forwarding, string | undefined][] = [
+    [forwarding({ principal: WEB }), '2'],
+    [forwarding({ inbound: false }), '2'],
+    [forwarding(), undefined],
+  ]
+  for (const [how, kept] of cases) {
+    const sent = forward(told, how)
+    t.equal(sent['x-pillion-previous-attempts'], kept)
+    t.equal(sent['x-pillion-unprocessed'], undefined)
+  }
+  const spelled = Fields.of({ x_pillion_previous_attempts: '2' })
+  t.equal(forward(spelled, forwarding({ principal: WEB }))['x_pillion_previous_attempts'], undefined)
+})

@@ -259,12 +259,12 @@ t.test('a request that waits is moved as often as its endpoints are removed', as
 
 t.test('retries draw on a budget, moves away from a dead endpoint do not', async (t) => {
   const bench = new ExchangeBench({ endpoints: 2, retry: { on: ['5xx'] }, retryBudget: 0 })
-  const downs = Array.from({ length: 10 }, () => bench.request(GET))
+  const downs = Array.from({ length: 100 }, () => bench.request(GET))
   const first = bench.pools.map(({ streams }) => [...streams])
   for (const stream of first.flat()) stream.receiver?.head(Head.response(503), null, true)
-  t.equal(bench.upstream.length - 10, 3, 'three are always allowed at a time')
-  t.equal(downs.filter(({ ended }) => ended).length, 7)
-  t.equal(bench.cluster.stats.retriesOverflow, 7)
+  t.equal(bench.upstream.length - 100, 30, 'thirty are always allowed')
+  t.equal(downs.filter(({ ended }) => ended).length, 70)
+  t.equal(bench.cluster.stats.retriesOverflow, 70)
   const moved = Array.from({ length: 10 }, () => bench.request(POST))
   const before = bench.upstream.length
   for (const { streams } of bench.pools) {
@@ -275,6 +275,75 @@ t.test('retries draw on a budget, moves away from a dead endpoint do not', async
     if (!stream.ended || stream.receiver !== null) stream.receiver?.reset(reasons.upstreamReset)
   t.ok([...downs, ...moved].every(({ ended }) => ended))
   t.strictSame(bench.held, NOTHING_HELD)
+})
+
+t.test('under a full outage retries stay a share of the requests, however many a route allows', async (t) => {
+  for (const perSecond of [10, 100, 1000]) {
+    const seconds = 40
+    const bench = new ExchangeBench({ endpoints: 5, retry: { on: ['5xx'], attempts: 5 } })
+    for (let i = 0; i < perSecond * seconds; i++) {
+      const down = bench.request(GET)
+      // Each try fails at once, until nothing is tried any more.
+      while (!down.ended) {
+        for (const pool of bench.pools)
+          for (const stream of pool.streams.splice(0)) stream.receiver?.head(Head.response(500), null, true)
+      }
+      bench.clock.jump(1000 / perSecond)
+    }
+    const tries = bench.records.reduce((sum, { attempts }) => sum + attempts, 0)
+    t.equal(bench.records.length, perSecond * seconds)
+    t.ok(tries <= 1.2 * perSecond * seconds + 30 + 3 * seconds, `${tries} tries at ${perSecond}/s`)
+    t.ok(tries >= 1.19 * perSecond * seconds, 'the share is used')
+    t.strictSame(bench.held, NOTHING_HELD)
+  }
+})
+
+t.test('an endpoint is told of earlier attempts that may have been processed', async (t) => {
+  const grpc = 'grpc-previous-rpc-attempts'
+  const ours = 'x-pillion-previous-attempts'
+  const cases: [Head, string, Reason[], string[]][] = [
+    [GET, ours, [reasons.upstreamReset, reasons.upstreamReset], ['', '1', '2']],
+    [GET, ours, [reasons.connectFailure, reasons.upstreamReset], ['', '', '1']],
+    [GRPC, grpc, [reasons.upstreamReset, reasons.refusedStream], ['', '1', '1']],
+  ]
+  for (const [head, name, failures, told] of cases) {
+    const bench = new ExchangeBench({ endpoints: 3, retry: { on: ['reset'] } })
+    bench.request(head)
+    for (const [i, reason] of failures.entries()) bench.pools[i]?.streams[0]?.receiver?.reset(reason)
+    t.strictSame(
+      bench.upstream.map(({ addeds }) => addeds[0]?.get(name) ?? ''),
+      told,
+    )
+  }
+  const bench = new ExchangeBench({ retry: { on: ['5xx'] } })
+  bench.request(Head.request('GET', 'http', 'a.test', '/', Fields.of({ [ours]: '7' })))
+  bench.upstream[0]?.receiver?.head(Head.response(500), null, true)
+  t.equal(bench.upstream[1]?.addeds[0], null, 'not a second time')
+  t.equal(bench.upstream[1]?.heads[0]?.fields.get(ours), '7', 'an application says it itself')
+})
+
+t.test('when a priority has nobody left the next one is asked', async (t) => {
+  for (const free of [true, false]) {
+    const bench = new ExchangeBench({
+      endpoints: 5,
+      priorities: [1, 0, 2, 0, 1],
+      retry: free ? null : { on: ['reset'], attempts: 5 },
+    })
+    const down = bench.request(GET)
+    const order: number[] = []
+    for (let i = 0; i < 5; i++) {
+      const at = bench.pools.findIndex(({ streams }, at) => streams.length > 0 && !order.includes(at))
+      order.push(at)
+      bench.pools[at]?.streams[0]?.receiver?.reset(free ? reasons.connectFailure : reasons.upstreamReset)
+    }
+    t.strictSame(
+      order.map((at) => bench.cluster.set.endpoints[at]?.priority),
+      [0, 0, 1, 1, 2],
+    )
+    t.match(down.heads, [{ status: 503 }])
+    t.match(bench.records, [{ attempts: 5 }])
+    t.strictSame(bench.held, NOTHING_HELD)
+  }
 })
 
 t.test('what a first try sends too late is not heard', async (t) => {

@@ -36,7 +36,8 @@ function filled(t: Teardown, processMetrics = false): Telemetry {
   listener.protocolErrors.count('PROTOCOL_ERROR')
   listener.limits.count('limits.headBytes')
   listener.localReplies.count('no-route')
-  telemetry.upstream('app').retries = 3
+  for (let i = 0; i < 3; i++) telemetry.upstream('app').retryCauses.count('http-503')
+  telemetry.upstream('app').hedges = 4
   telemetry.upstream('app').limits.count('http2.glitches')
   telemetry.upstream('app').ejections = { consecutive: 2 }
   telemetry.upstream('app').breaker = { shut: 6 }
@@ -94,7 +95,8 @@ t.test('what was counted is in the scrape, with exactly its labels', async (t) =
     ['pillion_concurrency_limit', { route: '', upstream: 'app' }, 30],
     ['pillion_concurrency_baseline_seconds', { route: '', upstream: 'app' }, 0.25],
     ['pillion_listener_info', { ...listener, direction: 'inbound' }, 1],
-    ['pillion_upstream_retries_total', { upstream: 'app' }, 3],
+    ['pillion_upstream_retries_total', { upstream: 'app', cause: 'http-503' }, 3],
+    ['pillion_upstream_hedges_total', { upstream: 'app' }, 4],
     ['pillion_upstream_outliers_total', { upstream: 'app', cause: 'consecutive' }, 2],
     ['pillion_upstream_breaker_total', { upstream: 'app', event: 'shut' }, 6],
     ['pillion_upstream_requests_total', endpoint, 9],

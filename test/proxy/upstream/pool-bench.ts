@@ -3,7 +3,7 @@ import { TimerWheel } from '../../../proxy/base/timer-wheel.ts'
 import { DEFAULT_LIMITS } from '../../../proxy/codec/http1/limits.ts'
 import { Head } from '../../../proxy/message/head.ts'
 import type { Reason } from '../../../proxy/message/reason.ts'
-import type { ClientSession } from '../../../proxy/message/session.ts'
+import type { ClientSession, Protocol } from '../../../proxy/message/session.ts'
 import type { MessageStream } from '../../../proxy/message/stream.ts'
 import { createClientSession } from '../../../proxy/upstream/client-session.ts'
 import { EndpointPool, type SessionWaiter } from '../../../proxy/upstream/endpoint-pool.ts'
@@ -21,9 +21,11 @@ export interface PoolBenchOptions {
   readonly limits?: UpstreamLimits
   /** Virtual time; by default real. */
   readonly timers?: TimerWheel
+  /** HTTP/2 by default. */
+  readonly protocol?: Protocol
 }
 
-/** A pool of real HTTP/2 connections to one port of loopback. */
+/** A pool of real connections to one port of loopback. */
 export class PoolBench {
   readonly pool: EndpointPool
   readonly limits: UpstreamLimits
@@ -36,7 +38,7 @@ export class PoolBench {
   readonly reached: string[] = []
 
   constructor(options: PoolBenchOptions) {
-    const { port, connections = 100, pending = 100, pendingMs = null } = options
+    const { port, connections = 100, pending = 100, pendingMs = null, protocol = 'h2' } = options
     const timers = options.timers ?? new TimerWheel(systemClock.now)
     this.limits =
       options.limits ??
@@ -48,7 +50,7 @@ export class PoolBench {
     this.pool = new EndpointPool({
       host: '127.0.0.1',
       port,
-      protocol: 'h2',
+      protocol,
       tls: null,
       connectMs: 10_000,
       timers,

@@ -25,7 +25,6 @@ export async function checkQuiet(storm: Storm, drained: boolean): Promise<void> 
   for (const { cluster, draining } of proxy.snapshot.upstreams.values()) {
     check(`${cluster.name}: pools that drain`, draining.size, 0)
     check(`${cluster.name}: active`, cluster.active, 0)
-    check(`${cluster.name}: retrying`, cluster.retrying, 0)
     check(`${cluster.name}: pending`, cluster.stats.pending, 0)
     check(`${cluster.name}: pools`, Object.keys(cluster.pools).length, cluster.set.endpoints.length)
     for (const { index, active, port } of cluster.set.endpoints) {

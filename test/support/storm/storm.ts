@@ -26,7 +26,8 @@ const ROUTES = SPOKEN.map(
       - match: { authority: retry.${spoken} }
         upstream: ${spoken}
         timeout: TIMEOUT
-        retry: RETRY`,
+        retry: RETRY
+        hedge: HEDGE`,
 )
 const UPSTREAMS = SPOKEN.map(
   (spoken) => `
@@ -47,6 +48,9 @@ upstreams:${UPSTREAMS.join('')}
 `
 
 const PATIENT_RETRY = '{ on: [reset, 5xx, unavailable], attempts: 3 }'
+/** Late enough that where all is well nobody is asked twice. */
+const PATIENT_HEDGE = '{ after: 10m }'
+const HEDGE = '{ after: 30ms, attempts: 3, grpc: true }'
 const RETRY = '{ on: [reset, 5xx, unavailable], attempts: 3, perTryTimeout: 600ms }'
 
 export interface StormOptions {
@@ -102,6 +106,7 @@ export class Storm {
     // Requests cannot wait for a connection to an endpoint that never had one, when there may be no more of them.
     const yaml = CONFIG.replaceAll('TIMEOUT', calm ? 'off' : '2s')
       .replaceAll('RETRY', calm ? PATIENT_RETRY : RETRY)
+      .replaceAll('HEDGE', calm ? PATIENT_HEDGE : HEDGE)
       .replaceAll('CONNECTIONS', churn ? '100' : '12')
       .replaceAll('CONNECT', churn ? '10s' : '1s')
     this.proxy = new WatchedProxy(yaml, options.seed + 1)
