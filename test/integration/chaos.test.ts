@@ -15,6 +15,8 @@ const SECONDS = Number(process.env['PILLION_CHAOS_SECONDS'] ?? 20)
 const SEEDS = (process.env['PILLION_CHAOS_SEEDS'] ?? '1').split(',').map(Number)
 /** Requests per second. */
 const RATE = 240
+/** Requests one after the other before it begins. */
+const WARM_UP = 120
 /** Saved up at most by requests that needed no retry (docs/configuration.md, `limits.retryBudget`). */
 const SAVED = 100
 
@@ -32,7 +34,10 @@ for (const seed of SEEDS) {
       anonymous: true,
       config: configuration(endpoints),
     })
-    const load = new PacedLoad(RATE, caller(t, sidecar))
+    const request = caller(t, sidecar)
+    // Programs that have just started are slow, the more so on a busy machine.
+    for (let i = 0; i < WARM_UP; i++) await request(i)
+    const load = new PacedLoad(RATE, request)
     t.teardown(() => load.stop())
     const states = new States(sidecar)
     const script = new ChaosScript(endpoints, random)
@@ -71,11 +76,11 @@ async function startEndpoints(t: Test): Promise<ChaosEndpoint[]> {
 
 function configuration(endpoints: readonly ChaosEndpoint[]): string {
   const retry =
-    '{ on: [connect-failure, refused-stream, reset, gateway-error, unavailable], attempts: 6, perTryTimeout: 600ms }'
+    '{ on: [connect-failure, refused-stream, reset, gateway-error, unavailable], attempts: 6, perTryTimeout: 2s }'
   const upstream = (name: (typeof PROTOCOLS)[number], protocol: string, health: string) => `  ${name}:
     protocol: ${protocol}
     endpoints: [${endpoints.map(({ ports }) => `"127.0.0.1:${ports[name]}"`).join(', ')}]
-    health: { ${health}, interval: 400ms, timeout: 400ms, unhealthyAfter: 2, healthyAfter: 1 }
+    health: { ${health}, interval: 500ms, timeout: 1s, unhealthyAfter: 2, healthyAfter: 1 }
     outlier: { consecutive: 3, eject: 2s }`
   return `listeners:
   - name: outbound

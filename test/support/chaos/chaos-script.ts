@@ -5,6 +5,8 @@ import { FAULTS, type Fault } from './fault.ts'
 
 /** Between two events, in milliseconds: so much at least, and as much again at most. */
 const PACE = 300
+/** How long an endpoint stays as it is before it may be mended, in milliseconds. */
+const LEAST = 2000
 /** Of ten. */
 const MOST_DOWN = 4
 
@@ -13,7 +15,9 @@ export class ChaosScript {
   readonly #endpoints: readonly ChaosEndpoint[]
   readonly #random: Random
   readonly #started = performance.now()
-  #mending: Promise<void>[] = []
+  readonly #mending: Promise<void>[] = []
+  /** When those that are broken, and not being mended, were. */
+  readonly #since = new Map<ChaosEndpoint, number>()
   #next: Fault[] = []
   /** What was done, with the second it was done in. */
   readonly log: string[] = []
@@ -31,9 +35,12 @@ export class ChaosScript {
       await sleep(PACE * (1 + this.#random.next()))
       const broken = this.#endpoints.filter(({ fault }) => fault !== null)
       if (broken.length < MOST_DOWN && this.#random.next() < 0.6) await this.#break()
-      else if (broken.length > 0) this.#mend(this.#oneOf(broken))
+      else {
+        const ripe = broken.filter((endpoint) => this.#isRipe(endpoint))
+        if (ripe.length > 0) this.#mend(this.#oneOf(ripe))
+      }
     }
-    for (const endpoint of this.#endpoints) if (endpoint.fault !== null) this.#mend(endpoint)
+    for (const endpoint of [...this.#since.keys()]) this.#mend(endpoint)
     await Promise.all(this.#mending)
   }
 
@@ -45,18 +52,21 @@ export class ChaosScript {
     this.#next.splice(this.#next.indexOf(fault), 1)
     this.#note(`${endpoint.name}: ${fault}`)
     this.inflicted.set(fault, (this.inflicted.get(fault) ?? 0) + 1)
+    this.#since.set(endpoint, performance.now())
     await endpoint.inflict(fault)
   }
 
   #mend(endpoint: ChaosEndpoint): void {
-    if (this.#busy.has(endpoint)) return
-    this.#busy.add(endpoint)
+    // Until it runs again it counts as broken, and is not mended twice.
+    this.#since.delete(endpoint)
     this.#note(`${endpoint.name}: mended`)
     // A process takes a while to start, and nobody waits for it.
-    this.#mending.push(endpoint.restore().finally(() => this.#busy.delete(endpoint)))
+    this.#mending.push(endpoint.restore())
   }
 
-  readonly #busy = new Set<ChaosEndpoint>()
+  #isRipe(endpoint: ChaosEndpoint): boolean {
+    return performance.now() - (this.#since.get(endpoint) ?? Number.POSITIVE_INFINITY) >= LEAST
+  }
 
   #oneOf<T>(list: readonly T[]): T {
     return list[Math.floor(this.#random.next() * list.length)] as T
