@@ -1,8 +1,9 @@
 import type { BalanceOptions } from '../../../proxy/balance/create-balancer.ts'
 import { exponential } from '../distribution.ts'
-import { type Figure, percent } from '../figure.ts'
+import { percent } from '../figure.ts'
 import { Mesh } from '../mesh.ts'
-import { endpoints, LATENCY_COLUMNS, latencyCells, POLICIES, type Scale } from './settings.ts'
+import type { Study } from '../study.ts'
+import { endpoints, LATENCY_COLUMNS, latencyCells, POLICIES, panelOf, type Scale } from './settings.ts'
 
 /** Ten endpoints alike, at 80 % of what they can do. */
 export function runEqual(balance: BalanceOptions, { seed, length }: Scale): Mesh {
@@ -17,9 +18,10 @@ export function runEqual(balance: BalanceOptions, { seed, length }: Scale): Mesh
   }).run()
 }
 
-export function equalFigure(scale: Scale): Figure {
-  const rows = POLICIES.map((balance) => {
-    const mesh = runEqual(balance, scale)
+export function equalStudy(scale: Scale): Study {
+  const title = 'Ten equal endpoints'
+  const meshes = POLICIES.map((balance) => ({ balance, mesh: runEqual(balance, scale) }))
+  const rows = meshes.map(({ balance, mesh }) => {
     const shares = [...mesh.sent.keys()].map((address) => mesh.share(address))
     return [
       balance.policy,
@@ -28,11 +30,12 @@ export function equalFigure(scale: Scale): Figure {
       ...latencyCells(mesh),
     ]
   })
-  return {
-    title: 'Ten equal endpoints',
+  const figure = {
+    title,
     setting:
       'Each has four workers and takes 10 ms per request on average (exponential); 4 sidecars send 3200 requests/s, 80 % of what the endpoints can do. A fair share is 10 %.',
     columns: ['policy', 'smallest share', 'largest share', ...LATENCY_COLUMNS],
     rows,
   }
+  return { figures: [figure], panels: [panelOf(title, meshes)] }
 }

@@ -1,7 +1,8 @@
 import type { BalanceOptions } from '../../../proxy/balance/create-balancer.ts'
 import { logNormal } from '../distribution.ts'
-import { type Figure, percent } from '../figure.ts'
+import { percent } from '../figure.ts'
 import { Mesh } from '../mesh.ts'
+import type { Study } from '../study.ts'
 import { endpoints, POLICIES, type Scale } from './settings.ts'
 
 const LIST = endpoints(10)
@@ -23,7 +24,7 @@ export function runFailing(balance: BalanceOptions, outlier: boolean, { seed, le
   return mesh.run()
 }
 
-export function failingFigure(scale: Scale): Figure {
+export function failingStudy(scale: Scale): Study {
   const rows = POLICIES.map((balance) => {
     const without = runFailing(balance, false, scale)
     const ejected = runFailing(balance, true, scale)
@@ -34,11 +35,12 @@ export function failingFigure(scale: Scale): Figure {
       percent(ejected.failures / ejected.requests, 3),
     ]
   })
-  return {
+  const figure = {
     title: 'One endpoint that fails fast',
     setting:
       'It answers everything with an error after 1 ms; the others take 10 ms on average. 4 sidecars send 4000 requests/s for 20 s, without retries. A fair share is 10 %. With `outlier: {}` each sidecar ejects it after five failures in a row.',
     columns: ['policy', 'its share', 'failed requests', 'failed with `outlier`'],
     rows,
   }
+  return { figures: [figure], panels: [] }
 }

@@ -1,9 +1,10 @@
 import type { BalanceOptions } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { exponential } from '../distribution.ts'
-import { type Figure, milliseconds } from '../figure.ts'
+import { milliseconds } from '../figure.ts'
 import { Latencies } from '../latencies.ts'
 import { Mesh, type Watcher } from '../mesh.ts'
+import type { Study } from '../study.ts'
 import { endpoints, POLICIES, type Scale } from './settings.ts'
 
 const SIDECARS = 50
@@ -90,8 +91,8 @@ export function runReturn(balance: BalanceOptions, { seed }: Scale): readonly nu
   return rush.seconds
 }
 
-export function manyFigures(scale: Scale): Figure[] {
-  return [
+export function manyStudy(scale: Scale): Study {
+  const figures = [
     {
       title: 'Fifty sidecars that know nothing of each other',
       setting:
@@ -116,4 +117,5 @@ export function manyFigures(scale: Scale): Figure[] {
       ]),
     },
   ]
+  return { figures, panels: [] }
 }

@@ -1,6 +1,7 @@
 import { exponential } from '../distribution.ts'
-import { type Figure, percent } from '../figure.ts'
+import { percent } from '../figure.ts'
 import { Mesh } from '../mesh.ts'
+import type { Study } from '../study.ts'
 import { endpoints, LATENCY_COLUMNS, latencyCells, type Scale } from './settings.ts'
 
 const COUNT = 10
@@ -28,17 +29,18 @@ export function runPriority(healthy: number, { seed, length }: Scale): { mesh: M
   return { mesh, share }
 }
 
-export function priorityFigure(scale: Scale): Figure {
+export function priorityStudy(scale: Scale): Study {
   const rows = Array.from({ length: COUNT + 1 }, (_, i) => {
     const healthy = COUNT - i
     const { mesh, share } = runPriority(healthy, scale)
     return [percent(healthy / COUNT, 0), percent(share), percent(1 - share), ...latencyCells(mesh)]
   })
-  return {
+  const figure = {
     title: 'Failover to the next priority',
     setting:
       'Ten endpoints of priority 0 and ten of priority 1, with four workers of 10 ms each; 2000 requests/s, `least-request`. Priority 0 keeps everything while 71.4 % of it is healthy, then what it lacks goes to priority 1.',
     columns: ['healthy of priority 0', 'to priority 0', 'to priority 1', ...LATENCY_COLUMNS],
     rows,
   }
+  return { figures: [figure], panels: [] }
 }

@@ -1,5 +1,6 @@
 import type { BalanceOptions } from '../../../proxy/balance/create-balancer.ts'
 import type { EndpointOptions } from '../../../proxy/balance/endpoint.ts'
+import type { Panel } from '../chart.ts'
 import { milliseconds } from '../figure.ts'
 import type { Mesh } from '../mesh.ts'
 
@@ -32,4 +33,15 @@ export const LATENCY_COLUMNS = ['p50', 'p99', 'p99.9'] as const
 
 export function latencyCells({ latencies }: Mesh): string[] {
   return [0.5, 0.99, 0.999].map((quantile) => milliseconds(latencies.quantile(quantile)))
+}
+
+/** The latencies of one scenario by policy, for the plot. */
+export function panelOf(
+  title: string,
+  runs: readonly { readonly balance: BalanceOptions; readonly mesh: Mesh }[],
+): Panel {
+  return {
+    title,
+    curves: runs.map(({ balance, mesh }) => ({ name: balance.policy, latencies: mesh.latencies })),
+  }
 }

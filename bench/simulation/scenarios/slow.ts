@@ -1,8 +1,9 @@
 import type { BalanceOptions } from '../../../proxy/balance/create-balancer.ts'
 import { logNormal } from '../distribution.ts'
-import { type Figure, percent } from '../figure.ts'
+import { percent } from '../figure.ts'
 import { Mesh } from '../mesh.ts'
-import { endpoints, LATENCY_COLUMNS, latencyCells, POLICIES, type Scale } from './settings.ts'
+import type { Study } from '../study.ts'
+import { endpoints, LATENCY_COLUMNS, latencyCells, POLICIES, panelOf, type Scale } from './settings.ts'
 
 /** `spare`: the slow one can take a fair share, only slowly. `overrun`: it cannot. */
 export type SlowKind = 'spare' | 'overrun'
@@ -29,27 +30,34 @@ export function runSlow(balance: BalanceOptions, kind: SlowKind, { seed, length 
   }).run()
 }
 
-export function slowFigures(scale: Scale): Figure[] {
-  const table = (kind: SlowKind) =>
-    POLICIES.map((balance) => {
-      const mesh = runSlow(balance, kind, scale)
-      return [balance.policy, percent(mesh.share(SLOW)), ...latencyCells(mesh)]
-    })
-  const columns = ['policy', 'share of the slow one', ...LATENCY_COLUMNS]
-  return [
-    {
-      title: 'One slow endpoint among ten',
-      setting:
-        'It takes 100 ms on average, the others 10 ms (log-normal). Each has 64 workers, so that even the slow one can take a tenth of the 4000 requests/s.',
-      columns,
-      rows: table('spare'),
-    },
-    {
-      title: 'One slow endpoint that cannot take its share',
-      setting:
-        'The same with 16 workers each: the slow one can do 160 requests/s, a fair share is 400. What is sent to it beyond waits there, longer and longer, for the 25 s that this lasts.',
-      columns,
-      rows: table('overrun'),
-    },
-  ]
+const TITLES: Record<SlowKind, string> = {
+  spare: 'One slow endpoint among ten',
+  overrun: 'One slow endpoint that cannot take its share',
+}
+const SETTINGS: Record<SlowKind, string> = {
+  spare:
+    'It takes 100 ms on average, the others 10 ms (log-normal). Each has 64 workers, so that even the slow one can take a tenth of the 4000 requests/s.',
+  overrun:
+    'The same with 16 workers each: the slow one can do 160 requests/s, a fair share is 400. What is sent to it beyond waits there, longer and longer, for the 25 s that this lasts.',
+}
+
+export function slowStudy(scale: Scale): Study {
+  const kinds: readonly SlowKind[] = ['spare', 'overrun']
+  const runs = kinds.map((kind) => ({
+    kind,
+    meshes: POLICIES.map((balance) => ({ balance, mesh: runSlow(balance, kind, scale) })),
+  }))
+  return {
+    figures: runs.map(({ kind, meshes }) => ({
+      title: TITLES[kind],
+      setting: SETTINGS[kind],
+      columns: ['policy', 'share of the slow one', ...LATENCY_COLUMNS],
+      rows: meshes.map(({ balance, mesh }) => [
+        balance.policy,
+        percent(mesh.share(SLOW)),
+        ...latencyCells(mesh),
+      ]),
+    })),
+    panels: runs.map(({ kind, meshes }) => panelOf(TITLES[kind], meshes)),
+  }
 }
