@@ -11,8 +11,8 @@ const WIDTH = 270
 const HEIGHT = 230
 const LEFT = 56
 const TOP = 64
-const GAP = 26
-const BOTTOM = 92
+const GAP = 34
+const BOTTOM = 66
 
 /** Milliseconds on the horizontal axis. */
 const FROM = 1
@@ -29,6 +29,8 @@ const COLOURS: Readonly<Record<string, string>> = {
   'least-request': '#3d8fd9',
   ewma: '#2fa36b',
 }
+/** Lines of different kind are told apart where one lies on another. */
+const DASHES: Readonly<Record<string, string>> = { random: '6 5' }
 const TICKS_MS = [1, 10, 100, 1000, 10_000, 100_000]
 const TICKS_SHARE = [1, 0.1, 0.01, 0.001, 0.0001]
 
@@ -55,7 +57,8 @@ function panelText({ title, curves }: Panel, left: number, isFirst: boolean): st
   for (const ms of TICKS_MS) {
     const x = number(left + across(ms))
     lines.push(`<path d="M${x} ${TOP}V${bottom}" class="grid"/>`)
-    lines.push(`<text x="${x}" y="${bottom + 18}" text-anchor="middle">${duration(ms)}</text>`)
+    const anchor = ms === FROM ? 'start' : ms === TO ? 'end' : 'middle'
+    lines.push(`<text x="${x}" y="${bottom + 18}" text-anchor="${anchor}">${duration(ms)}</text>`)
   }
   for (const share of TICKS_SHARE) {
     const y = number(TOP + down(share))
@@ -67,9 +70,7 @@ function panelText({ title, curves }: Panel, left: number, isFirst: boolean): st
   }
   for (const { name, latencies } of curves) {
     const d = curve(latencies, left)
-    lines.push(
-      `<path d="${d}" fill="none" stroke="${colour(name)}" stroke-width="2" stroke-linejoin="round"/>`,
-    )
+    lines.push(`<path d="${d}" fill="none" stroke-width="2" stroke-linejoin="round" ${stroke(name)}/>`)
   }
   return lines.join('\n')
 }
@@ -90,7 +91,7 @@ function legend(panels: readonly Panel[], y: number): string {
   return names
     .map((name, i) => {
       const x = LEFT + i * 130
-      return `<path d="M${x} ${y - 4}h24" stroke="${colour(name)}" stroke-width="3"/><text x="${x + 30}" y="${y}">${name}</text>`
+      return `<path d="M${x} ${y - 4}h24" stroke-width="3" ${stroke(name)}/><text x="${x + 30}" y="${y}">${name}</text>`
     })
     .join('\n')
 }
@@ -103,8 +104,10 @@ function down(share: number): number {
   return (HEIGHT * Math.log(share)) / Math.log(LEAST)
 }
 
-function colour(name: string): string {
-  return COLOURS[name] ?? '#a371f7'
+function stroke(name: string): string {
+  const dashes = DASHES[name]
+  const colour = COLOURS[name] ?? '#a371f7'
+  return `stroke="${colour}"${dashes === undefined ? '' : ` stroke-dasharray="${dashes}"`}`
 }
 
 function duration(ms: number): string {

@@ -32,7 +32,7 @@ export function runSlow(balance: BalanceOptions, kind: SlowKind, { seed, length 
 
 const TITLES: Record<SlowKind, string> = {
   spare: 'One slow endpoint among ten',
-  overrun: 'One slow endpoint that cannot take its share',
+  overrun: 'A slow endpoint, overrun',
 }
 const SETTINGS: Record<SlowKind, string> = {
   spare:
