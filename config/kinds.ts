@@ -71,6 +71,17 @@ export function wholeNumber(from: number, to: number) {
   return z.int({ error }).min(from, { error }).max(to, { error }).meta({ title: 'whole number' })
 }
 
+/** Any number, both ends included. */
+export function number(from: number, to: number) {
+  const error = expects(`a number from ${from} to ${to}`)
+  return z.number({ error }).min(from, { error }).max(to, { error }).meta({ title: 'number' })
+}
+
+/** Only `true`: leaving the key out is the other choice. */
+export function onlyTrue() {
+  return z.literal(true, { error: expects('true, or no such key') }).meta({ title: '`true`' })
+}
+
 /** Text in one of the written forms below: checked by a pattern or a function, then converted. */
 function written<T>(
   what: string,
@@ -150,19 +161,18 @@ export function sizeMeant(input: unknown): string | null {
   return meant === input ? null : meant
 }
 
-/** A fraction of 1 from `50%`. */
-export function percent() {
-  return written(
-    'a share from 0% to 100%',
-    'percentage',
-    values.parsePercent,
-    percentMeant,
-    values.percentPattern,
-  )
+/** A fraction of 1 from `50%`; the ends are percentages and included. */
+export function percent(from = 0, to = 100) {
+  const parse = (text: string) => {
+    const share = values.parsePercent(text, to / 100)
+    return share !== null && share * 100 >= from ? share : null
+  }
+  const meant: Hint = (input) => percentMeant(input, to)
+  return written(`a share from ${from}% to ${to}%`, 'percentage', parse, meant, values.percentPattern)
 }
 
-function percentMeant(input: unknown): string | null {
-  if (typeof input !== 'number' || input < 0 || input > 100) return null
+function percentMeant(input: unknown, most: number): string | null {
+  if (typeof input !== 'number' || input < 0 || input > most) return null
   return `${input > 0 && input < 1 ? input * 100 : input}%`
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { checkBalance } from './balance-checks.ts'
 import { checkProcess, fileErrorText } from './cross-checks.ts'
 import { SourceDocument } from './document.ts'
 import { checkHttp2 } from './http2-checks.ts'
@@ -91,6 +92,7 @@ export function parseConfig(text: string, fileName: string, baseDir: string): Lo
     checkListeners(root, problemAt, warningAt)
     checkUpstreams(root, problemAt)
     checkHttp2(root, problemAt)
+    checkBalance(root, baseDir, problemAt, warningAt)
   }
 
   if (problems.length > 0 || !checked.success) return { ok: false, problems: sortProblems(problems) }

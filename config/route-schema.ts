@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { stickySchema } from './balance-schema.ts'
+import { labelsSchema } from './endpoint-schema.ts'
 import * as kind from './kinds.ts'
 import { suggest } from './suggest.ts'
 import { isPath, parseAuthority, parseGrpc, pathMeant } from './values.ts'
@@ -155,6 +157,18 @@ export const routeSchema = kind.mapping({
     .prefault(['websocket'])
     .describe(
       'What a connection may be turned into: protocols by HTTP/1.1 Upgrade or extended CONNECT (RFC 8441), whichever the caller and the endpoint speak, and `connect` for the method CONNECT, which is passed on to the upstream: that has to be a proxy itself. Rules and routes see upgrades with the method GET, whichever way they came. Other requests for a tunnel are answered 403.',
+    ),
+  subset: labelsSchema.optional().describe('Only endpoints with all of these labels are used.'),
+  subsetFallback: kind
+    .word('none', 'any')
+    .prefault('none')
+    .describe(
+      'When no endpoint of the `subset` is left: `none`, the request is answered 503 or UNAVAILABLE; `any`, the other endpoints are used.',
+    ),
+  sticky: stickySchema
+    .optional()
+    .describe(
+      "A cookie brings a caller back to the endpoint that answered it, and with several upstreams to that one. In place of the upstream's own.",
     ),
   retry: retrySchema
     .optional()

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { zoneName } from './endpoint-schema.ts'
 import * as kind from './kinds.ts'
 import { listenerSchema } from './listener-schema.ts'
 import { upstreamsSchema } from './upstream-schema.ts'
@@ -37,6 +38,11 @@ export const configSchema = kind.mapping(
       .choice('a whole number such as 1, or auto', [kind.wholeNumber(1, 1024), kind.word('auto')])
       .prefault(1)
       .describe('Processes that share the listeners. Only 1 is available so far.'),
+    zone: zoneName()
+      .optional()
+      .describe(
+        'Where this sidecar runs: endpoints in the same zone are preferred. By default what `PILLION_ZONE` in the environment says.',
+      ),
     admin: kind
       .orOff('a mapping with an address', server(defaultAdminAddress))
       .prefault({})

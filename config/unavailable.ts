@@ -13,9 +13,6 @@ interface Unavailable {
   readonly standsFor?: readonly string[]
 }
 
-const laterPolicies = ['ewma', 'ring-hash', 'maglev']
-const isLaterPolicy = (value: unknown) => typeof value === 'string' && laterPolicies.includes(value)
-const policyAdvice = 'use round-robin, weighted, random or least-request'
 const leaveOut = 'leave it out'
 
 const table: readonly Unavailable[] = [
@@ -44,7 +41,6 @@ const table: readonly Unavailable[] = [
     'authorize',
     'rateLimit',
     'hedge',
-    'sticky',
     'transcode',
   ].map((key) => ({ path: `listeners.*.routes.*.${key}`, advice: leaveOut })),
   ...['regex', 'template', 'query', 'principals'].map((key) => ({
@@ -56,9 +52,6 @@ const table: readonly Unavailable[] = [
     advice: 'use endpoints',
     standsFor: ['endpoints'],
   })),
-  { path: 'upstreams.*.balance', values: isLaterPolicy, advice: policyAdvice },
-  { path: 'upstreams.*.balance.policy', values: isLaterPolicy, advice: policyAdvice },
-  { path: 'upstreams.*.slowStart', advice: leaveOut },
   { path: 'upstreams.*.token', advice: leaveOut },
 ]
 

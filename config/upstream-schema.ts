@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { balanceSchema } from './balance-schema.ts'
+import { balanceSchema, slowStartSchema, stickySchema } from './balance-schema.ts'
 import { endpointSchema } from './endpoint-schema.ts'
 import { healthSchema } from './health-schema.ts'
 import { upstreamHttp1Schema } from './http1-schema.ts'
@@ -51,6 +51,12 @@ export const upstreamSchema = kind.mapping({
   balance: balanceSchema
     .prefault('least-request')
     .describe('How an endpoint is picked: a policy, or a mapping with `policy`.'),
+  slowStart: slowStartSchema
+    .optional()
+    .describe('An endpoint that joins or returns gets its share step by step. `{}` takes every default.'),
+  sticky: stickySchema
+    .optional()
+    .describe('A cookie brings a caller back to the endpoint that answered it, while that can be used.'),
   tls: tlsSchema.prefault({}).describe('How connections to the endpoints are protected.'),
   health: healthSchema.optional().describe('Active checks. Without it every endpoint counts as healthy.'),
   outlier: outlierSchema

@@ -35,12 +35,12 @@ export function parseSize(text: string): number | null {
   return Number.isSafeInteger(bytes) ? bytes : null
 }
 
-/** `0%` to `100%` -> 0 to 1; `null` when it is none. */
-export function parsePercent(text: string): number | null {
+/** `0%` to `100%` -> 0 to 1, or up to another share; `null` when it is none. */
+export function parsePercent(text: string, most = 1): number | null {
   const parts = percentPattern.exec(text)
   if (parts === null) return null
   const percent = Number(parts[1])
-  return percent <= 100 ? percent / 100 : null
+  return percent <= most * 100 ? percent / 100 : null
 }
 
 const hostLabel = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/i

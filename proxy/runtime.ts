@@ -10,6 +10,8 @@ export interface Runtime {
   readonly clock: Clock
   readonly timers: TimerWheel
   readonly random: Random
+  /** Where this sidecar runs; null or nothing when nobody said. */
+  readonly zone?: string | null
   readonly telemetry: Telemetry
   readonly log: Log
   /** For lines that a caller could cause without end. */

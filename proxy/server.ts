@@ -52,7 +52,8 @@ export class SidecarServer {
     const timers = new TimerWheel(clock.now)
     const telemetry = new Telemetry({ service: config.service, version: VERSION, log: stream })
     const limitedLog = new LogLimit(log, clock, timers)
-    const runtime = { clock, random: systemRandom, timers, telemetry, log, limitedLog }
+    const zone = config.zone ?? (process.env.PILLION_ZONE || null)
+    const runtime = { clock, random: systemRandom, timers, telemetry, log, limitedLog, zone }
     reportDefects((error) => log.error({ err: error }, 'a defect of the proxy, contained'))
     let server: SidecarServer | null = null
     try {

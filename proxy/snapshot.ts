@@ -132,11 +132,13 @@ function buildTarget(
   let upTo = 0
   const destinations: Destination[] = route.upstreams.map(({ upstream, weight }) => {
     upTo += weight
-    const { cluster } = upstreams.get(upstream) as RunningUpstream
-    return { cluster, upTo, stats: telemetry.requests(listener.direction, route.name, upstream) }
+    const { cluster, affinities } = upstreams.get(upstream) as RunningUpstream
+    const affinity = affinities.of(route)
+    return { cluster, upTo, affinity, stats: telemetry.requests(listener.direction, route.name, upstream) }
   })
   const retry = route.retry === null ? null : new RetryPolicy(route.retry)
   const allowed = route.upgrades.map((name) => (name === 'connect' ? TUNNEL_CONNECT : name))
   const tunnels = { allowed: new Set(allowed), idleMs: listener.timeouts.tunnel }
-  return new RouteTarget(route.name, destinations, route.timeout, retry, tunnels, random)
+  const sticky = route.sticky !== null
+  return new RouteTarget(route.name, destinations, route.timeout, retry, tunnels, random, sticky)
 }

@@ -2,13 +2,17 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext, rootCertificates } from 'node:tls'
 import type { Identity } from '../certs/store.ts'
 import type { UpstreamConfig } from '../config/types/upstream.ts'
-import { createBalancer } from './balance/create-balancer.ts'
+import { Affinities } from './affinities.ts'
+import { type BalanceOptions, createBalancer } from './balance/create-balancer.ts'
 import type { Endpoint } from './balance/endpoint.ts'
 import { EndpointSet } from './balance/endpoint-set.ts'
+import { LatencyObserver } from './balance/ewma.ts'
 import { HealthChecker } from './balance/health-check/checker.ts'
 import { createProbe } from './balance/health-check/create-probe.ts'
 import { dialTcp } from './balance/health-check/probe.ts'
+import type { AttemptObserver } from './balance/outcome.ts'
 import { OutlierDetector } from './balance/outlier.ts'
+import type { TierSource } from './balance/tier.ts'
 import { Cluster } from './exchange/cluster.ts'
 import type { Runtime } from './runtime.ts'
 import { type ClientSessionOptions, createClientSession } from './upstream/client-session.ts'
@@ -19,6 +23,8 @@ import { UpstreamTls } from './upstream/upstream-tls.ts'
 /** An upstream with what keeps it going: active checks, ejection, numbers for each scrape. */
 export interface RunningUpstream {
   readonly cluster: Cluster
+  /** For routes that go to it. */
+  readonly affinities: Affinities
   start(): void
   /** Ends checks, closes pools as their streams end. */
   stop(): void
@@ -33,8 +39,10 @@ export function buildUpstream(
   const { telemetry, log, timers, clock, random } = runtime
   const stats = telemetry.upstream(config.name)
   const set = new EndpointSet(config.endpoints, {
-    // With few endpoints, using all of them because most are unhealthy sends most requests to where they must fail.
-    panicBelow: 0,
+    panicBelow: config.balance.panic,
+    overprovision: config.balance.overprovision,
+    zone: config.balance.zones === 'prefer' ? (runtime.zone ?? null) : null,
+    warmUpClock: config.slowStart === null ? null : clock,
     onChange: (endpoint, change, why) => {
       const fields = { upstream: config.name, endpoint: endpoint.address, change, why }
       const bad = change === 'unhealthy' || change === 'ejected'
@@ -80,12 +88,17 @@ export function buildUpstream(
   const chosen = config.protocol === 'auto' && tls !== null
   const tunnelPools = chosen ? set.endpoints.map((endpoint, i) => poolOf(endpoint, i, 'http1')) : pools
   const outlier = config.outlier === null ? null : new OutlierDetector(set, config.outlier, timers, clock)
+  const balance = balanceOptions(config)
+  const createFor = (source: TierSource) => createBalancer(balance, source, random, clock)
+  const observers: AttemptObserver[] = []
+  if (outlier !== null) observers.push(outlier)
+  if (balance.policy === 'ewma') observers.push(new LatencyObserver(clock, balance))
   const cluster = new Cluster({
     name: config.name,
     scheme: tls === null ? 'http' : 'https',
     set,
-    balancer: createBalancer(config.balance, set, random),
-    observers: outlier === null ? [] : [outlier],
+    balancer: createFor(set),
+    observers,
     pools,
     tunnelPools,
     endpointStats,
@@ -97,6 +110,7 @@ export function buildUpstream(
   const unhook = telemetry.onScrape(() => copyNumbers(cluster, limits))
   return {
     cluster,
+    affinities: new Affinities(config, cluster, createFor),
     start: () => checker?.start(),
     stop: () => {
       checker?.stop()
@@ -105,6 +119,13 @@ export function buildUpstream(
       for (const pool of [...pools, ...tunnelPools]) pool.drain()
     },
   }
+}
+
+function balanceOptions({ balance, slowStart }: UpstreamConfig): BalanceOptions {
+  const { policy, choices, bias, decay, boundedLoad } = balance
+  const penalty = balance.failurePenalty ?? 0
+  const sizes = { minSize: balance.minRingSize, maxSize: balance.maxRingSize }
+  return { policy, choices, bias, decay, penalty, boundedLoad, ...sizes, slowStart }
 }
 
 function upstreamTls(config: UpstreamConfig, identity: Identity | null): UpstreamTls | null {

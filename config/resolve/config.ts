@@ -11,6 +11,7 @@ export function resolveConfig(document: ConfigDocument, baseDir: string): Config
   return {
     service: document.service,
     workers: document.workers === 'auto' ? 1 : document.workers,
+    zone: document.zone ?? null,
     admin: isOff(document.admin) ? null : document.admin,
     metrics: isOff(document.metrics) ? null : document.metrics,
     log: document.log,
@@ -23,7 +24,7 @@ export function resolveConfig(document: ConfigDocument, baseDir: string): Config
           trustBundleFile: resolve(baseDir, identity.trustBundleFile),
         }
       : null,
-    listeners: document.listeners.map(resolveListener),
+    listeners: document.listeners.map((listener) => resolveListener(listener, baseDir)),
     upstreams: Object.entries(document.upstreams).map(([name, upstream]) =>
       resolveUpstream(name, upstream, baseDir),
     ),

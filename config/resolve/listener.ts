@@ -8,7 +8,7 @@ import { resolveRoute } from './route.ts'
 type ListenerDocument = ConfigDocument['listeners'][number]
 type RuleDocument = ListenerDocument['authorize'][number]
 
-export function resolveListener(listener: ListenerDocument): ListenerConfig {
+export function resolveListener(listener: ListenerDocument, baseDir: string): ListenerConfig {
   const { name, address, tls, timeouts, limits, http1 } = listener
   const exposed = tls === 'none' && !isLoopback(address)
   const streams = limits.streams ?? (exposed ? 100 : 1024)
@@ -23,7 +23,7 @@ export function resolveListener(listener: ListenerDocument): ListenerConfig {
     forwarded: listener.forwarded,
     via: isOff(listener.via) ? null : listener.via,
     authorize: listener.authorize.map(resolveRule),
-    routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`)),
+    routes: listener.routes.map((route, index) => resolveRoute(route, `${name}/${index}`, baseDir)),
     timeouts: { ...timeouts, stream: orNull(timeouts.stream), tunnel: orNull(timeouts.tunnel) },
     limits: {
       ...limits,

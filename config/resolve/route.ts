@@ -1,11 +1,12 @@
 import type { ConfigDocument } from '../schema.ts'
 import type { HeaderMatch, RouteConfig } from '../types/route.ts'
+import { resolveSticky } from './balance.ts'
 import { orNull } from './off.ts'
 
 type RouteDocument = ConfigDocument['listeners'][number]['routes'][number]
 type HeaderDocument = NonNullable<RouteDocument['match']['headers']>[string]
 
-export function resolveRoute(route: RouteDocument, defaultName: string): RouteConfig {
+export function resolveRoute(route: RouteDocument, defaultName: string, baseDir: string): RouteConfig {
   const { match, upstream, retry } = route
   const targets = typeof upstream === 'string' ? { [upstream]: 1 } : upstream
   return {
@@ -25,6 +26,9 @@ export function resolveRoute(route: RouteDocument, defaultName: string): RouteCo
     retry: retry
       ? { on: retry.on, attempts: retry.attempts, perTryTimeout: retry.perTryTimeout ?? null }
       : null,
+    subset: route.subset ?? null,
+    subsetFallback: route.subsetFallback,
+    sticky: route.sticky ? resolveSticky(route.sticky, baseDir) : null,
     upgrades: route.upgrades,
   }
 }

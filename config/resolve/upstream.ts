@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { ConfigDocument } from '../schema.ts'
 import type { HealthConfig, HealthProbe, UpstreamConfig } from '../types/upstream.ts'
+import { resolveBalance, resolveSticky } from './balance.ts'
 import { resolveHttp2 } from './http2.ts'
 import { orNull } from './off.ts'
 
@@ -14,10 +15,12 @@ export function resolveUpstream(name: string, upstream: UpstreamDocument, baseDi
     protocol: upstream.protocol,
     endpoints: upstream.endpoints.map((endpoint) =>
       'address' in endpoint
-        ? { ...endpoint, zone: endpoint.zone ?? null }
-        : { address: endpoint, weight: 1, zone: null, priority: 0 },
+        ? { ...endpoint, zone: endpoint.zone ?? null, labels: endpoint.labels ?? {} }
+        : { address: endpoint, weight: 1, zone: null, priority: 0, labels: {} },
     ),
-    balance: typeof upstream.balance === 'string' ? { policy: upstream.balance } : upstream.balance,
+    balance: resolveBalance(upstream.balance),
+    slowStart: upstream.slowStart ?? null,
+    sticky: upstream.sticky ? resolveSticky(upstream.sticky, baseDir) : null,
     tls: {
       mode: tls.mode,
       peers: tls.peer === undefined ? [] : typeof tls.peer === 'string' ? [tls.peer] : tls.peer,

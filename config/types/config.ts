@@ -13,6 +13,8 @@ export interface Config {
   readonly service: string
   /** Processes that share the listeners. Only 1 so far. */
   readonly workers: number
+  /** Where the sidecar runs; `null`: not said here. */
+  readonly zone: string | null
   /** `null`: no admin server. */
   readonly admin: ServerConfig | null
   /** `null`: no metrics server. */

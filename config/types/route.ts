@@ -1,3 +1,5 @@
+import type { StickyConfig } from './upstream.ts'
+
 export interface RouteConfig {
   /** As given, otherwise `listener/index`, such as `outbound/0`. Unique. */
   readonly name: string
@@ -7,6 +9,12 @@ export interface RouteConfig {
   /** From the last byte of the request to the head of the response, in milliseconds; `null`: no limit. */
   readonly timeout: number | null
   readonly retry: RetryConfig | null
+  /** Only endpoints with all of these labels; `null`: all endpoints. */
+  readonly subset: Readonly<Record<string, string>> | null
+  /** What happens when no endpoint of the subset is left: any other is used, or none. */
+  readonly subsetFallback: 'any' | 'none'
+  /** `null`: as the upstream says. */
+  readonly sticky: StickyConfig | null
   /** Lower-case upgrade tokens, and `connect` for the method CONNECT. */
   readonly upgrades: readonly string[]
 }

@@ -9,6 +9,10 @@ export interface UpstreamConfig {
   /** At least one; addresses are unique. */
   readonly endpoints: readonly EndpointConfig[]
   readonly balance: BalanceConfig
+  /** `null`: endpoints get their whole share at once. */
+  readonly slowStart: SlowStartConfig | null
+  /** `null`: no sessions, unless a route has them. */
+  readonly sticky: StickyConfig | null
   readonly tls: UpstreamTlsConfig
   /** `null`: no active checks. */
   readonly health: HealthConfig | null
@@ -32,12 +36,75 @@ export interface EndpointConfig {
   readonly zone: string | null
   /** 0 is used first. */
   readonly priority: number
+  /** What routes choose subsets by. */
+  readonly labels: Readonly<Record<string, string>>
 }
 
-export type BalancePolicy = 'round-robin' | 'weighted' | 'random' | 'least-request'
+export type BalancePolicy =
+  | 'round-robin'
+  | 'weighted'
+  | 'random'
+  | 'least-request'
+  | 'ewma'
+  | 'ring-hash'
+  | 'maglev'
 
+/** What belongs to another policy has its default. */
 export interface BalanceConfig {
   readonly policy: BalancePolicy
+  /** least-request: endpoints drawn for each pick, at least 2. */
+  readonly choices: number
+  /** least-request: power of the requests in flight against the weight, 0 or more. */
+  readonly bias: number
+  /** ewma: in milliseconds. */
+  readonly decay: number
+  /** ewma: what a failure counts as, in milliseconds; `null`: as the time it took. */
+  readonly failurePenalty: number | null
+  /** ring-hash, maglev: the first that a request has is hashed; without any the pick is random. */
+  readonly hash: readonly HashKeyConfig[]
+  /** ring-hash, maglev: how much of the mean load an endpoint takes at most, 1.1 to 2; `null`: no bound. */
+  readonly boundedLoad: number | null
+  /** ring-hash: points of the ring. */
+  readonly minRingSize: number
+  readonly maxRingSize: number
+  /** A priority keeps its whole load while this times its usable share is at least 1; 1 or more. */
+  readonly overprovision: number
+  /** All endpoints are used when the usable share is below, 0 to 1; 0: never. */
+  readonly panic: number
+  /** Whether endpoints in the sidecar's own zone come first. */
+  readonly zones: 'prefer' | 'ignore'
+}
+
+export type HashKeyConfig =
+  /** Lower-case. */
+  | { readonly kind: 'header'; readonly name: string }
+  /** `generated`: a request without the cookie is given one. */
+  | { readonly kind: 'cookie'; readonly cookie: CookieConfig; readonly generated: boolean }
+  /** Without query. */
+  | { readonly kind: 'path' }
+  /** The address of the caller's connection. */
+  | { readonly kind: 'source' }
+
+export interface CookieConfig {
+  readonly name: string
+  /** In seconds; 0: until the browser ends. */
+  readonly maxAge: number
+  readonly path: string
+}
+
+export interface StickyConfig {
+  readonly cookie: CookieConfig
+  /** Absolute path of what the names of endpoints are keyed with; `null`: nothing secret. */
+  readonly keyFile: string | null
+}
+
+export interface SlowStartConfig {
+  /** In milliseconds. */
+  readonly window: number
+  /** Above 0; 1: the share grows evenly. */
+  readonly aggression: number
+  /** Share at the beginning, above 0 to 1. */
+  readonly minimum: number
 }
 
 export interface UpstreamTlsConfig {

@@ -1,6 +1,7 @@
-import { checkWeight, Endpoint, type EndpointOptions, type Health } from './endpoint.ts'
-import { Tier } from './tier.ts'
-import { spreadLoad } from './tier-load.ts'
+import type { Clock } from '../base/clock.ts'
+import { checkWeight, Endpoint, type EndpointOptions, type Health, NO_LABELS } from './endpoint.ts'
+import { Tier, type TierSource } from './tier.ts'
+import { OVERPROVISION, spreadLoad } from './tier-load.ts'
 
 /** What happened to an endpoint. */
 export type EndpointChange = 'healthy' | 'unhealthy' | 'ejected' | 'returned'
@@ -11,6 +12,12 @@ export type EndpointListener = (endpoint: Endpoint, change: EndpointChange, why:
 export interface EndpointSetOptions {
   /** When the usable share is under this, all endpoints are used. 0 to 1, default 0.5; 0: never. */
   readonly panicBelow?: number
+  /** A tier keeps its whole load while this times its usable share is at least 1. 1 or more, default 1.4. */
+  readonly overprovision?: number
+  /** Endpoints in this zone are used before the others of their priority; default `null`: zones make no difference. */
+  readonly zone?: string | null
+  /** Given: endpoints that join or return are marked as warming up, for slow start. */
+  readonly warmUpClock?: Clock | null
   readonly onChange?: EndpointListener
 }
 
@@ -27,10 +34,10 @@ export interface EndpointCounts {
 }
 
 /** The endpoints of one upstream, and who of them is fit for use. */
-export class EndpointSet {
+export class EndpointSet implements TierSource {
   /** All members, in the order given. */
   endpoints: readonly Endpoint[]
-  /** One per priority that has members, the lowest number first. */
+  /** One per priority that has members, the lowest number first; with a zone, its endpoints before the others. */
   tiers: readonly Tier[]
   /** Moves whenever an endpoint's usability or the membership changes. */
   version: number
@@ -40,16 +47,25 @@ export class EndpointSet {
   usable: number
   /** Members that are ejected. */
   ejected: number
-  readonly #panicBelow: number
+  readonly panicBelow: number
+  readonly overprovision: number
+  readonly #zone: string | null
+  readonly #warmUpClock: Clock | null
   readonly #onChange: EndpointListener
 
-  /** Throws RangeError for an address given twice, a weight, a priority or a `panicBelow` out of range. */
+  /** Throws RangeError for an address given twice, and for a weight, a priority or an option out of range. */
   constructor(endpoints: readonly EndpointOptions[], options: EndpointSetOptions = {}) {
     const panicBelow = options.panicBelow ?? 0.5
     if (!(panicBelow >= 0 && panicBelow <= 1)) {
       throw new RangeError(`panicBelow ${panicBelow} is not a share from 0 to 1`)
     }
-    this.#panicBelow = panicBelow
+    const overprovision = options.overprovision ?? OVERPROVISION
+    if (!(overprovision >= 1))
+      throw new RangeError(`overprovision ${overprovision} is not a factor of 1 or more`)
+    this.panicBelow = panicBelow
+    this.overprovision = overprovision
+    this.#zone = options.zone ?? null
+    this.#warmUpClock = options.warmUpClock ?? null
     this.#onChange = options.onChange ?? ignore
     this.endpoints = []
     this.tiers = []
@@ -126,17 +142,25 @@ export class EndpointSet {
     const kept = new Set(next)
     const removed = this.endpoints.filter((endpoint) => !kept.has(endpoint))
     for (const endpoint of removed) this.#remove(endpoint)
+    // Those that were there before this sidecar knew of anybody have long been warm.
+    if (this.endpoints.length > 0) for (const endpoint of added) this.#warmUp(endpoint)
     const reweighted = new Set<number>()
     for (let i = 0; i < next.length; i++) {
       const endpoint = next[i] as Endpoint
       const weight = (options[i] as EndpointOptions).weight
-      if (endpoint.weight !== weight) reweighted.add(endpoint.priority)
+      if (endpoint.weight !== weight) reweighted.add(this.rankOf(endpoint))
       endpoint.weight = weight
+      endpoint.labels = (options[i] as EndpointOptions).labels ?? NO_LABELS
     }
     this.endpoints = next
     this.usable += added.length
     this.#arrange(reweighted)
     return { added, removed }
+  }
+
+  /** Place of an endpoint's tier in the order of use: by priority, and within a priority our own zone first. */
+  rankOf(endpoint: Endpoint): number {
+    return 2 * endpoint.priority + (this.#zone !== null && endpoint.zone === this.#zone ? 0 : 1)
   }
 
   counts(): EndpointCounts {
@@ -154,11 +178,17 @@ export class EndpointSet {
     const step = usable ? 1 : -1
     this.usable += step
     this.version += 1
-    const tier = this.tiers.find((one) => one.priority === endpoint.priority) as Tier
+    if (usable) this.#warmUp(endpoint)
+    const rank = this.rankOf(endpoint)
+    const tier = this.tiers.find((one) => one.rank === rank) as Tier
     tier.usable += step
     // In panic all members are candidates anyway.
     if (!tier.panic) tier.version += 1
-    spreadLoad(this.tiers, this.#panicBelow)
+    spreadLoad(this.tiers, this.panicBelow, this.overprovision)
+  }
+
+  #warmUp(endpoint: Endpoint): void {
+    if (this.#warmUpClock !== null) endpoint.warmingSince = this.#warmUpClock.now()
   }
 
   #remove(endpoint: Endpoint): void {
@@ -172,22 +202,23 @@ export class EndpointSet {
   #arrange(reweighted: ReadonlySet<number>): void {
     const groups = new Map<number, Endpoint[]>()
     for (const endpoint of this.endpoints) {
-      const group = groups.get(endpoint.priority)
-      if (group === undefined) groups.set(endpoint.priority, [endpoint])
+      const rank = this.rankOf(endpoint)
+      const group = groups.get(rank)
+      if (group === undefined) groups.set(rank, [endpoint])
       else group.push(endpoint)
     }
     const old = this.tiers
-    const priorities = [...groups.keys()].sort((a, b) => a - b)
-    this.tiers = priorities.map((priority) => {
-      const members = groups.get(priority) as Endpoint[]
-      const tier = old.find((one) => one.priority === priority)
-      if (tier === undefined) return new Tier(priority, members)
-      if (reweighted.has(priority) || !isSameList(tier.members, members)) tier.replace(members)
+    const ranks = [...groups.keys()].sort((a, b) => a - b)
+    this.tiers = ranks.map((rank) => {
+      const members = groups.get(rank) as Endpoint[]
+      const tier = old.find((one) => one.rank === rank)
+      if (tier === undefined) return new Tier(rank, members)
+      if (reweighted.has(rank) || !isSameList(tier.members, members)) tier.replace(members)
       return tier
     })
     this.version += 1
     if (!isSameList(old, this.tiers)) this.structure += 1
-    spreadLoad(this.tiers, this.#panicBelow)
+    spreadLoad(this.tiers, this.panicBelow, this.overprovision)
   }
 
   /** Slots that no remaining endpoint holds, the lowest first. */

@@ -16,7 +16,17 @@ export interface EndpointOptions {
   readonly zone: string | null
   /** Integer, 0 or more; 0 is used first. */
   readonly priority: number
+  /** What subsets are chosen by, such as `version: v2`; none by default. */
+  readonly labels?: Readonly<Record<string, string>>
 }
+
+/** Requests in flight to a group of endpoints, kept by those endpoints. */
+export interface LoadCounter {
+  total: number
+}
+
+export const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({})
+const NO_COUNTERS: readonly LoadCounter[] = Object.freeze([])
 
 const MAX_WEIGHT = 65_535
 
@@ -36,8 +46,15 @@ export class Endpoint {
   weight: number
   readonly zone: string | null
   readonly priority: number
-  /** Requests in flight. */
-  active: number
+  labels: Readonly<Record<string, string>>
+  /** Who is told when `active` changes; nobody, as long as no policy asks for the load of a group. */
+  counters: readonly LoadCounter[]
+  /** The load that the ewma policy goes by, in milliseconds, as of `latencyAt`; -1 before that policy saw it. */
+  latency: number
+  /** Monotonic milliseconds. */
+  latencyAt: number
+  /** Monotonic milliseconds since when it gets its share step by step (slow start); -1: it has its whole share. */
+  warmingSince: number
   /** In no way out: neither unhealthy nor ejected nor removed. */
   usable: boolean
   health: Health
@@ -64,6 +81,7 @@ export class Endpoint {
   lastCheck: string
   /** Milliseconds the last active check took; 0 before the first. */
   lastCheckMs: number
+  #active: number
 
   /** Throws RangeError when weight or priority is out of range. */
   constructor(index: number, options: EndpointOptions) {
@@ -80,7 +98,11 @@ export class Endpoint {
     this.weight = options.weight
     this.zone = options.zone
     this.priority = options.priority
-    this.active = 0
+    this.labels = options.labels ?? NO_LABELS
+    this.counters = NO_COUNTERS
+    this.latency = -1
+    this.latencyAt = 0
+    this.warmingSince = -1
     this.usable = true
     this.health = 'unknown'
     this.ejected = false
@@ -95,6 +117,30 @@ export class Endpoint {
     this.checksDiscarded = 0
     this.lastCheck = ''
     this.lastCheckMs = 0
+    this.#active = 0
+  }
+
+  /** Requests in flight. */
+  get active(): number {
+    return this.#active
+  }
+
+  set active(active: number) {
+    const { counters } = this
+    for (let i = 0; i < counters.length; i++) (counters[i] as LoadCounter).total += active - this.#active
+    this.#active = active
+  }
+
+  /** Has `counter` count this endpoint's requests in flight from here on, those under way included. */
+  count(counter: LoadCounter): void {
+    this.counters = [...this.counters, counter]
+    counter.total += this.#active
+  }
+
+  uncount(counter: LoadCounter): void {
+    if (!this.counters.includes(counter)) return
+    this.counters = this.counters.filter((one) => one !== counter)
+    counter.total -= this.#active
   }
 }
 

@@ -2,6 +2,7 @@ import type { Random } from '../base/random.ts'
 import type { Balancer } from './balancer.ts'
 import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
+import { type SlowStart, WARM_DRAWS } from './slow-start.ts'
 import type { Tier } from './tier.ts'
 import { WeightedBalancer } from './weighted.ts'
 
@@ -14,14 +15,16 @@ import { WeightedBalancer } from './weighted.ts'
 export class RoundRobinBalancer implements Balancer {
   readonly #tier: Tier
   readonly #random: Random
+  readonly #slowStart: SlowStart | null
   #version = 0
   #candidates: readonly Endpoint[] = []
   #cursor = -1
   #weighted: WeightedBalancer | null = null
 
-  constructor(tier: Tier, random: Random) {
+  constructor(tier: Tier, random: Random, slowStart: SlowStart | null) {
     this.#tier = tier
     this.#random = random
+    this.#slowStart = slowStart
   }
 
   pick(choice: Choice): Endpoint | null {
@@ -29,11 +32,20 @@ export class RoundRobinBalancer implements Balancer {
     if (this.#weighted !== null) return this.#weighted.pick(choice)
     const { tried } = choice
     const length = this.#candidates.length
+    if (this.#slowStart !== null) this.#passNewcomers(this.#slowStart, length)
     for (let turns = 0; turns < length; turns++) {
       const endpoint = this.#next(length)
       if (tried.length === 0 || !tried.includes(endpoint)) return endpoint
     }
     return null
+  }
+
+  /** Moves on to one who takes the request. */
+  #passNewcomers(slowStart: SlowStart, length: number): void {
+    for (let draws = 1; draws < WARM_DRAWS && length > 1; draws++) {
+      if (slowStart.admits(this.#candidates[this.#cursor] as Endpoint)) return
+      this.#next(length)
+    }
   }
 
   #next(length: number): Endpoint {
@@ -49,6 +61,7 @@ export class RoundRobinBalancer implements Balancer {
     if (this.#cursor < 0) this.#cursor = Math.floor(this.#random.next() * length)
     else this.#cursor = length === 0 ? 0 : this.#cursor % length
     if (this.#tier.equalWeights()) this.#weighted = null
-    else if (this.#weighted === null) this.#weighted = new WeightedBalancer(this.#tier, this.#random)
+    else if (this.#weighted === null)
+      this.#weighted = new WeightedBalancer(this.#tier, this.#random, this.#slowStart)
   }
 }

@@ -1,13 +1,23 @@
 import type { Endpoint } from './endpoint.ts'
 
+/** What a balancer over several tiers goes by: the endpoints of an upstream, or a subset of them. */
+export interface TierSource {
+  /** Moves whenever the list of tiers changes. */
+  readonly structure: number
+  /** The first is used first. */
+  readonly tiers: readonly Tier[]
+}
+
 /**
- * The endpoints of one priority, and among them the candidates to choose from.
+ * The endpoints of one priority, or of one priority in one zone, and among them the candidates to choose from.
  *
  * The list of candidates is made when a balancer asks for it after a change, not on every change: thousands of
  * endpoints may change between two picks. Balancers compare `version` and ask again when it moved.
  */
 export class Tier {
-  readonly priority: number
+  /** Place in the order of use; the lowest is used first. Unique among the tiers of a source. */
+  readonly rank: number
+  /** Replaced by another list when a member or a weight changes, and only then. */
   members: readonly Endpoint[]
   /** Members that are usable. */
   usable: number
@@ -21,8 +31,8 @@ export class Tier {
   #equalWeights: boolean
   #built: number
 
-  constructor(priority: number, members: readonly Endpoint[]) {
-    this.priority = priority
+  constructor(rank: number, members: readonly Endpoint[]) {
+    this.rank = rank
     this.members = members
     this.usable = countUsable(members)
     this.panic = false

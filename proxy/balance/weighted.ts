@@ -2,6 +2,7 @@ import type { Random } from '../base/random.ts'
 import { type Balancer, firstUntried, UNTRIED_DRAWS } from './balancer.ts'
 import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
+import { type SlowStart, WARM_DRAWS } from './slow-start.ts'
 import type { Tier } from './tier.ts'
 import { Tournament } from './tournament.ts'
 
@@ -20,13 +21,15 @@ import { Tournament } from './tournament.ts'
 export class WeightedBalancer implements Balancer {
   readonly #tier: Tier
   readonly #random: Random
+  readonly #slowStart: SlowStart | null
   #version = 0
   #candidates: readonly Endpoint[] = []
   #tournament: Tournament<Endpoint> | null = null
 
-  constructor(tier: Tier, random: Random) {
+  constructor(tier: Tier, random: Random, slowStart: SlowStart | null = null) {
     this.#tier = tier
     this.#random = random
+    this.#slowStart = slowStart
   }
 
   pick(choice: Choice): Endpoint | null {
@@ -34,12 +37,21 @@ export class WeightedBalancer implements Balancer {
     if (this.#version !== this.#tier.version) this.#refresh()
     const tournament = this.#tournament
     if (tournament === null) return null
-    let endpoint = tournament.next()
+    let endpoint = this.#next(tournament)
     if (tried.length === 0) return endpoint
     for (let turns = 1; turns < UNTRIED_DRAWS && tried.includes(endpoint); turns++)
-      endpoint = tournament.next()
+      endpoint = this.#next(tournament)
     if (!tried.includes(endpoint)) return endpoint
     return firstUntried(this.#candidates, Math.floor(this.#random.next() * this.#candidates.length), tried)
+  }
+
+  #next(tournament: Tournament<Endpoint>): Endpoint {
+    let endpoint = tournament.next()
+    const slowStart = this.#slowStart
+    if (slowStart === null) return endpoint
+    for (let draws = 1; draws < WARM_DRAWS && !slowStart.admits(endpoint); draws++)
+      endpoint = tournament.next()
+    return endpoint
   }
 
   #refresh(): void {

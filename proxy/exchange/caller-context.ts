@@ -45,6 +45,8 @@ export class CallerContext implements RequestAcceptor {
   readonly clock: Clock
   readonly timers: TimerWheel
   readonly maxBodyBytes: number
+  /** Whether the caller's connection is encrypted. */
+  readonly tls: boolean
   readonly listener: ListenerStats
   readonly unrouted: RequestStats
   readonly accessLog: AccessLog | null
@@ -57,6 +59,7 @@ export class CallerContext implements RequestAcceptor {
     this.clock = shared.clock
     this.timers = shared.timers
     this.maxBodyBytes = shared.maxBodyBytes
+    this.tls = caller.tls
     this.listener = shared.listener
     this.unrouted = shared.unrouted
     this.accessLog = shared.accessLog

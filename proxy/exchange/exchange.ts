@@ -10,6 +10,7 @@ import { type Reason, reasons } from '../message/reason.ts'
 import { nextRequestId } from '../message/request-id.ts'
 import type { MessageSink, MessageSource, MessageStream } from '../message/stream.ts'
 import type { RequestStats } from '../telemetry/request-stats.ts'
+import { chooseDestination, firstEndpoint, withCookies } from './affinity.ts'
 import type { Attempt } from './attempt.ts'
 import type { CallerContext } from './caller-context.ts'
 import type { Cluster } from './cluster.ts'
@@ -58,6 +59,10 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   endpoint: Endpoint | null
   tried: readonly Endpoint[]
   hash: number
+  /** The endpoint that the request's cookie names, null without a session that goes on. */
+  session: Endpoint | null
+  /** A `Set-Cookie` for the response, "" for none. */
+  setCookie: string
   /** The request's body so far, null once it can no longer be sent again. */
   replay: Replay | null
   requestEnded: boolean
@@ -95,6 +100,8 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.endpoint = null
     this.tried = NONE_TRIED
     this.hash = -1
+    this.session = null
+    this.setCookie = ''
     this.replay = null
     this.requestEnded = end
     this.requestTrailers = null
@@ -119,7 +126,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
       answer(this, verdict.refusal as Reason)
       return
     }
-    this.destination = target.choose()
+    this.destination = chooseDestination(this, target)
     const destination = target.destinations[this.destination]
     const cluster = destination.cluster
     this.stats = destination.stats
@@ -134,7 +141,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     // A request for a tunnel is complete with its head: what follows waits for the answer.
     if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
       this.#arm(target.timeout)
-    this.#try(cluster.balancer.pick(this))
+    this.#try(firstEndpoint(this, destination))
   }
 
   #try(endpoint: Endpoint | null): void {
@@ -252,7 +259,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.status = head.status
     this.grpcStatus = grpcStatus
     this.down.source = attempt.stream
-    this.down.head(head, null, end)
+    this.down.head(withCookies(this, attempt.endpoint, head), null, end)
     if (end) complete(this)
   }
 
@@ -283,7 +290,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.tunnel = tunnel
     this.down.receiver = tunnel
     this.down.source = attempt.stream
-    this.down.head(head, null, end)
+    this.down.head(withCookies(this, attempt.endpoint, head), null, end)
     tunnel.start(replay, requestEnded)
   }
 

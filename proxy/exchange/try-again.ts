@@ -3,6 +3,7 @@ import type { Endpoint } from '../balance/endpoint.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { isIdempotent } from '../policy/retry.ts'
+import { balancerOf } from './affinity.ts'
 import { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
@@ -62,7 +63,7 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
 
 /** The endpoint to try when `failed` has failed, null when there is none. */
 export function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | null {
-  const { balancer } = exchange.cluster as Cluster
+  const balancer = balancerOf(exchange)
   exchange.tried = [...exchange.tried, failed]
   const other = balancer.pick(exchange)
   if (other !== null) return other

@@ -1,9 +1,13 @@
 import type { Head } from '../message/head.ts'
 import type { Reason } from '../message/reason.ts'
 import { REQUEST_ID_FIELD } from '../message/request-id.ts'
+import type { HashKeys } from '../policy/hash-key.ts'
 import { forwardedHead } from './forwarded-head.ts'
 import type { Forwarding } from './forwarding.ts'
 import type { RouteTarget } from './route-target.ts'
+
+/** Of a hash that nobody asked for yet. */
+const UNKNOWN = -2
 
 /**
  * All that follows from a request's head and the connection it came on, and from nothing else. Kept on the (interned)
@@ -20,6 +24,8 @@ export class Verdict {
   readonly needsRequestId: boolean
   readonly #forwarding: Forwarding
   readonly #forwarded: (Head | null)[]
+  /** By destination; null before anybody asked. */
+  #hashes: number[] | null
 
   constructor(head: Head, refusal: Reason | null, target: RouteTarget | null, forwarding: Forwarding) {
     this.refusal = refusal
@@ -28,6 +34,16 @@ export class Verdict {
     this.head = head
     this.#forwarding = forwarding
     this.#forwarded = target === null ? [] : target.destinations.map(() => null)
+    this.#hashes = null
+  }
+
+  /** The hash of the request's key for the destination with this index, -1 without a key. */
+  hash(destination: number, keys: HashKeys): number {
+    this.#hashes ??= this.#forwarded.map(() => UNKNOWN)
+    if (this.#hashes[destination] === UNKNOWN) {
+      this.#hashes[destination] = keys.hash(this.head, this.#forwarding.caller.address)
+    }
+    return this.#hashes[destination]
   }
 
   /** The head that goes to the destination with this index. */
