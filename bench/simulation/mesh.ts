@@ -43,6 +43,8 @@ export class Mesh {
   readonly time = new VirtualTime()
   readonly sidecars: readonly Sidecar[]
   readonly latencies = new Latencies()
+  /** Where latencies are put down besides, while it is set. */
+  also: Latencies | null = null
   /** Requests sent, by address. */
   readonly sent = new Map<string, number>()
   requests = 0
@@ -121,6 +123,7 @@ export class Mesh {
 
   answered(failed: boolean, ms: number): void {
     this.latencies.add(ms)
+    this.also?.add(ms)
     if (failed) this.failures += 1
   }
 

@@ -3,6 +3,7 @@ import { NONE_TRIED } from '../../proxy/balance/choice.ts'
 import { type BalanceOptions, createBalancer } from '../../proxy/balance/create-balancer.ts'
 import type { Endpoint, EndpointOptions } from '../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../proxy/balance/endpoint-set.ts'
+import { LatencyObserver } from '../../proxy/balance/ewma.ts'
 import { type AttemptObserver, FAILED, SUCCEEDED } from '../../proxy/balance/outcome.ts'
 import { OutlierDetector, type OutlierOptions } from '../../proxy/balance/outlier.ts'
 import type { Random } from '../../proxy/base/random.ts'
@@ -22,12 +23,17 @@ export class Sidecar {
   readonly #observers: readonly AttemptObserver[]
 
   constructor(options: SidecarOptions, time: VirtualTime, random: Random) {
-    // As the proxy builds it: without panic.
-    this.set = new EndpointSet(options.endpoints, { panicBelow: 0 })
-    this.#balancer = createBalancer(options.balance, this.set, random)
-    this.#outlier =
-      options.outlier === null ? null : new OutlierDetector(this.set, options.outlier, time.wheel, time)
-    this.#observers = this.#outlier === null ? [] : [this.#outlier]
+    const { balance, outlier } = options
+    this.set = new EndpointSet(options.endpoints, {
+      panicBelow: 0,
+      warmUpClock: balance.slowStart ? time : null,
+    })
+    this.#balancer = createBalancer(balance, this.set, random, time)
+    this.#outlier = outlier === null ? null : new OutlierDetector(this.set, outlier, time.wheel, time)
+    const observers: AttemptObserver[] = []
+    if (this.#outlier !== null) observers.push(this.#outlier)
+    if (balance.policy === 'ewma') observers.push(new LatencyObserver(time, balance))
+    this.#observers = observers
   }
 
   /** The endpoint for a request whose key has this hash (-1: none); null when there is none. Counted as in flight. */

@@ -1,11 +1,14 @@
 import { latencyChart, type Panel } from './chart.ts'
 import { type Figure, figureText } from './figure.ts'
+import { consistentStudy } from './scenarios/consistent.ts'
 import { equalStudy } from './scenarios/equal.ts'
 import { failingStudy } from './scenarios/failing.ts'
 import { manyStudy } from './scenarios/many.ts'
 import { priorityStudy } from './scenarios/priority.ts'
+import { recoveryStudy } from './scenarios/recovery.ts'
 import type { Scale } from './scenarios/settings.ts'
 import { slowStudy } from './scenarios/slow.ts'
+import { slowStartStudy } from './scenarios/slow-start.ts'
 import { weightsStudy } from './scenarios/weights.ts'
 
 /** What a scenario, or all of them, found. */
@@ -20,8 +23,11 @@ const STUDIES: readonly ((scale: Scale) => Study)[] = [
   weightsStudy,
   slowStudy,
   failingStudy,
+  recoveryStudy,
+  slowStartStudy,
   manyStudy,
   priorityStudy,
+  consistentStudy,
 ]
 
 /** What is published. */

@@ -4,6 +4,7 @@ import { exponential } from '../distribution.ts'
 import { milliseconds } from '../figure.ts'
 import { Latencies } from '../latencies.ts'
 import { Mesh, type Watcher } from '../mesh.ts'
+import { ShareOverTime } from '../share-over-time.ts'
 import type { Study } from '../study.ts'
 import { endpoints, POLICIES, type Scale } from './settings.ts'
 
@@ -52,22 +53,6 @@ export function runMany(balance: BalanceOptions, inStep: boolean, { seed, length
   return { mesh, crowd: crowd.largest.quantile(0.99) }
 }
 
-/** Requests to the endpoint that returned in each of the seconds after, as a multiple of the fair share. */
-class Rush implements Watcher {
-  readonly seconds: number[]
-
-  constructor(seconds: number) {
-    this.seconds = new Array<number>(seconds).fill(0)
-  }
-
-  sent(endpoint: Endpoint, now: number): void {
-    if (endpoint.address !== BACK) return
-    const second = Math.floor(now / 1000 - RETURN)
-    if (second >= 0 && second < this.seconds.length)
-      this.seconds[second] = (this.seconds[second] as number) + 10 / RATE
-  }
-}
-
 /** An endpoint returns to fifty sidecars at the same moment: how much more than its share it gets, by seconds. */
 export function runReturn(balance: BalanceOptions, { seed }: Scale): readonly number[] {
   const mesh = new Mesh({
@@ -79,8 +64,8 @@ export function runReturn(balance: BalanceOptions, { seed }: Scale): readonly nu
     rate: RATE,
     seconds: RETURN + 5,
   })
-  const rush = new Rush(5)
-  mesh.watcher = rush
+  const share = new ShareOverTime(BACK, RETURN, 1, 5)
+  mesh.watcher = share
   for (const { set } of mesh.sidecars) {
     const endpoint = set.endpoints.find(({ address }) => address === BACK)
     if (endpoint === undefined) continue
@@ -88,7 +73,7 @@ export function runReturn(balance: BalanceOptions, { seed }: Scale): readonly nu
     mesh.at(RETURN, () => set.setHealth(endpoint, 'healthy', 'simulated'))
   }
   mesh.run()
-  return rush.seconds
+  return share.shares.map((one) => one * LIST.length)
 }
 
 export function manyStudy(scale: Scale): Study {

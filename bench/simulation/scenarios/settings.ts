@@ -16,6 +16,7 @@ export const POLICIES: readonly BalanceOptions[] = [
   { policy: 'round-robin' },
   { policy: 'random' },
   { policy: 'least-request' },
+  { policy: 'ewma' },
 ]
 
 /** `count` endpoints of one priority, with these weights or 1. */
