@@ -24,6 +24,8 @@ export interface MeshOptions {
   /** Seconds for which requests come. */
   readonly seconds: number
   readonly outlier?: OutlierOptions
+  /** Whose endpoints a sidecar prefers; without it zones make no difference. */
+  readonly zone?: (sidecar: number) => string
   /** The hash of the next request's key; without it requests have none. */
   readonly hash?: (random: Random) => number
   /** All sidecars send at the same moments, one each, in place of when it happens to be. */
@@ -32,7 +34,8 @@ export interface MeshOptions {
 
 /** What a scenario wants to know of each request, besides what `Mesh` counts. */
 export interface Watcher {
-  sent(endpoint: Endpoint, now: number): void
+  /** `sidecar` is its place among the others. */
+  sent(endpoint: Endpoint, now: number, sidecar: number): void
 }
 
 /**
@@ -64,10 +67,10 @@ export class Mesh {
     this.#keys = random(1)
     this.#work = random(2)
     for (const endpoint of endpoints) this.addServer(endpoint)
-    this.sidecars = Array.from(
-      { length: options.sidecars },
-      (_, i) => new Sidecar({ balance, endpoints, outlier }, this.time, random(100 + 2 * i)),
-    )
+    this.sidecars = Array.from({ length: options.sidecars }, (_, i) => {
+      const zone = options.zone?.(i) ?? null
+      return new Sidecar({ index: i, balance, endpoints, outlier, zone }, this.time, random(100 + 2 * i))
+    })
     const gap = (1000 * options.sidecars) / options.rate
     this.sidecars.forEach((sidecar, i) => {
       // In step the same numbers make the same moments.
@@ -117,7 +120,7 @@ export class Mesh {
       return
     }
     this.sent.set(endpoint.address, (this.sent.get(endpoint.address) ?? 0) + 1)
-    this.watcher?.sent(endpoint, now)
+    this.watcher?.sent(endpoint, now, sidecar.index)
     this.time.in(WAY, new Request(this, sidecar, endpoint, this.server(endpoint.address), now))
   }
 

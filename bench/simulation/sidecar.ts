@@ -10,22 +10,29 @@ import type { Random } from '../../proxy/base/random.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 export interface SidecarOptions {
+  /** Its place among the others. */
+  readonly index: number
   readonly balance: BalanceOptions
   readonly endpoints: readonly EndpointOptions[]
   readonly outlier: OutlierOptions | null
+  /** The zone that it prefers, null for none. */
+  readonly zone: string | null
 }
 
 /** The parts of one proxy that decide where a request goes: the proxy's own, on virtual time. */
 export class Sidecar {
+  readonly index: number
   readonly set: EndpointSet
   readonly #balancer: Balancer
   readonly #outlier: OutlierDetector | null
   readonly #observers: readonly AttemptObserver[]
 
   constructor(options: SidecarOptions, time: VirtualTime, random: Random) {
-    const { balance, outlier } = options
+    const { balance, outlier, zone } = options
+    this.index = options.index
     this.set = new EndpointSet(options.endpoints, {
       panicBelow: 0,
+      zone,
       warmUpClock: balance.slowStart ? time : null,
     })
     this.#balancer = createBalancer(balance, this.set, random, time)

@@ -10,6 +10,7 @@ import type { Scale } from './scenarios/settings.ts'
 import { slowStudy } from './scenarios/slow.ts'
 import { slowStartStudy } from './scenarios/slow-start.ts'
 import { weightsStudy } from './scenarios/weights.ts'
+import { zonesStudy } from './scenarios/zones.ts'
 
 /** What a scenario, or all of them, found. */
 export interface Study {
@@ -27,6 +28,7 @@ const STUDIES: readonly ((scale: Scale) => Study)[] = [
   slowStartStudy,
   manyStudy,
   priorityStudy,
+  zonesStudy,
   consistentStudy,
 ]
 

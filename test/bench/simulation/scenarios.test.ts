@@ -10,6 +10,7 @@ import { POLICIES, type Scale } from '../../../bench/simulation/scenarios/settin
 import { runSlow, SLOW } from '../../../bench/simulation/scenarios/slow.ts'
 import { runSlowStart } from '../../../bench/simulation/scenarios/slow-start.ts'
 import { runWeights, WEIGHTS } from '../../../bench/simulation/scenarios/weights.ts'
+import { EVEN, runZones, UNEVEN } from '../../../bench/simulation/scenarios/zones.ts'
 import type { BalanceOptions } from '../../../proxy/balance/create-balancer.ts'
 
 t.setTimeout(120_000)
@@ -186,6 +187,23 @@ t.test('slow start spares a cold endpoint', async (t) => {
     // An even ramp over the six windows, up to a tenth of all.
     t.ok(Math.abs(share - (0.1 * (i + 0.5)) / 6) < 0.012, `window ${i}: ${share}`)
   }
+})
+
+t.test('zones: requests stay in theirs while its endpoints can carry them', async (t) => {
+  const anywhere = runZones(false, EVEN, 4, SCALE)
+  t.ok(Math.abs(anywhere.local - 1 / 3) < 0.02, `without preference ${anywhere.local} stay`)
+  for (const healthy of [4, 3]) {
+    const { mesh, local } = runZones(true, EVEN, healthy, SCALE)
+    t.equal(local, 1, `${healthy} of 4 healthy`)
+    t.ok(p99(mesh) < 1.3 * p99(anywhere.mesh), `p99 ${p99(mesh)} ms`)
+  }
+  // Four of ten callers are in the zone that is half healthy, and 70 % of what they send stays there.
+  const half = runZones(true, EVEN, 2, SCALE)
+  t.ok(Math.abs(half.local - (0.6 + 0.4 * 0.7)) < 0.02, `half of one zone is healthy: ${half.local}`)
+  const none = runZones(true, EVEN, 0, SCALE)
+  t.ok(Math.abs(none.local - 0.6) < 0.02, `none is: ${none.local}`)
+  t.equal(none.mesh.turnedAway, 0)
+  t.equal(runZones(true, UNEVEN, 4, SCALE).local, 1)
 })
 
 t.test('keys stay where they are when others come and go', async (t) => {

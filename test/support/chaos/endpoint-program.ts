@@ -112,13 +112,16 @@ async function greet(
   metadata.set('x-instance', name)
   call.sendMetadata(metadata)
   if (mode === 'half') {
-    // The head of the response has left, and nothing follows.
-    await sleep(2)
-    grpcFront.reset()
+    // The head of the response leaves in the next turn, and nothing follows.
+    setImmediate(() => setImmediate(() => grpcFront.reset()))
     return
   }
   reply(null, { message: 'hello' })
 }
+
+// Nobody would end it any more.
+const parent = process.ppid
+setInterval(() => process.ppid === parent || process.exit(), 1000).unref()
 
 await Promise.all([http1Front.listen(http1Port), http2Front.listen(http2Port), grpcFront.listen(grpcPort)])
 const fronts = [http1Front, http2Front, grpcFront]
