@@ -23,10 +23,10 @@ export function runRecovery(balance: BalanceOptions, illness: Illness, { seed }:
   const mesh = new Mesh({
     seed,
     balance,
-    sidecars: 4,
+    sidecars: 2,
     endpoints: LIST,
     server: () => ({ concurrency: 64, service: well }),
-    rate: 2000,
+    rate: 1000,
     seconds: ILL + WINDOWS * WINDOW,
   })
   const server = mesh.server(PATIENT)
@@ -57,7 +57,7 @@ export function recoveryStudy(scale: Scale): Study {
       figure(
         'slow',
         'A slow endpoint is well again',
-        'One of ten took 100 ms for 10 s, and takes 10 ms as the others do from then on: its share of the 2000 requests/s of 4 sidecars.',
+        'One of ten took 100 ms for 10 s, and takes 10 ms as the others do from then on: its share of the 1000 requests/s of 2 sidecars.',
       ),
       figure(
         'failing',

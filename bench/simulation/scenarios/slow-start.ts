@@ -35,10 +35,10 @@ export function runSlowStart(
   const mesh = new Mesh({
     seed,
     balance: { policy, slowStart: slowStart ? SLOW_START : null },
-    sidecars: 4,
+    sidecars: 2,
     endpoints: LIST,
-    server: () => ({ concurrency: 8, service: exponential(10) }),
-    rate: 4000,
+    server: () => ({ concurrency: 4, service: exponential(10) }),
+    rate: 2000,
     seconds: JOINS + COLD,
   })
   const share = new ShareOverTime(NEWCOMER.address.text, JOINS, COLD / WINDOWS, WINDOWS)
@@ -77,7 +77,7 @@ export function slowStartStudy(scale: Scale): Study {
   const seconds = COLD / WINDOWS
   const figure = {
     title: 'A cold endpoint joins',
-    setting: `A tenth endpoint joins nine. Its first requests take ${COLD_FACTOR} times as long as those of the others, and it is as fast as they are after ${COLD} s. Its share of the 4000 requests/s since then, without and with \`slowStart: { window: ${COLD}s }\`; and the latency of all requests in the first ten seconds.`,
+    setting: `A tenth endpoint joins nine. Its first requests take ${COLD_FACTOR} times as long as those of the others, and it is as fast as they are after ${COLD} s. Its share of the 2000 requests/s since then, without and with \`slowStart: { window: ${COLD}s }\`; and the latency of all requests in the first ten seconds.`,
     columns: [
       'policy',
       ...Array.from({ length: WINDOWS }, (_, i) => `${i * seconds}–${(i + 1) * seconds} s`),
