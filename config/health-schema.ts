@@ -24,6 +24,16 @@ export const healthSchema = kind.mapping({
           .meta({ title: 'list of status codes and ranges' })
           .prefault(['200-299'])
           .describe('Status codes that mean healthy, as a list of codes and ranges.'),
+        degraded: kind
+          .choice('a status code, a range such as 200-299, or a list of them', [
+            kind.list(statusRange, 'a list of status codes or ranges such as [429]', 0),
+            statusRange.transform((range) => [range]),
+          ])
+          .meta({ title: 'list of status codes and ranges' })
+          .prefault([])
+          .describe(
+            'Status codes that mean degraded: healthy, but used only when the others do not suffice. The header `x-pillion-degraded` or `x-envoy-degraded` in a healthy answer means the same.',
+          ),
       },
       'a mapping with path and expect, or {}',
     )
@@ -48,6 +58,12 @@ export const healthSchema = kind.mapping({
     .optional()
     .describe('Checks by connecting, with the TLS handshake where `tls` is set.'),
   interval: kind.duration().prefault('2s').describe('Time between two checks of an endpoint.'),
+  idleInterval: kind
+    .duration()
+    .prefault('60s')
+    .describe(
+      'Time between two checks of a healthy endpoint while the upstream has had no request for this long. The next request brings `interval` back.',
+    ),
   timeout: kind.duration().prefault('1s').describe('Longest time for one check.'),
   unhealthyAfter: kind
     .wholeNumber(1, 100)

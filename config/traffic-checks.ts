@@ -1,4 +1,5 @@
 import { checkOneOf, checkUpstreamName, type Report } from './cross-checks.ts'
+import { checkDetection } from './detection-checks.ts'
 import type { Part } from './part.ts'
 import { formatPath } from './problems.ts'
 import { parseAddress, parseDuration, parseSize } from './values.ts'
@@ -140,6 +141,7 @@ export function checkUpstreams(root: Part, problem: Report): void {
   for (const upstream of root.get('upstreams').children()) {
     checkEndpoints(upstream.get('endpoints'), problem)
     checkTls(upstream.get('tls'), problem)
+    checkDetection(upstream, problem)
     checkOneOf(upstream.get('health'), ['http', 'grpc', 'tcp'], problem)
     if (upstream.get('health').has('grpc') && upstream.get('protocol').text() === 'http1') {
       problem(

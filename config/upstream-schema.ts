@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { balanceSchema, slowStartSchema, stickySchema } from './balance-schema.ts'
+import { breakerSchema } from './breaker-schema.ts'
 import { endpointSchema } from './endpoint-schema.ts'
 import { healthSchema } from './health-schema.ts'
 import { upstreamHttp1Schema } from './http1-schema.ts'
@@ -7,6 +8,8 @@ import { upstreamHttp2Schema } from './http2-schema.ts'
 import * as kind from './kinds.ts'
 import { outlierSchema } from './outlier-schema.ts'
 import { isHostName } from './values.ts'
+
+const durationText = 'a duration above zero of at most 24d, such as 500ms, 2s or 5m'
 
 const tlsSchema = kind.mapping({
   mode: kind
@@ -62,6 +65,11 @@ export const upstreamSchema = kind.mapping({
   outlier: outlierSchema
     .optional()
     .describe('Leaves endpoints out whose requests fail. `{}` takes every default.'),
+  breaker: breakerSchema
+    .optional()
+    .describe(
+      'Shuts single endpoints whose requests fail in a row, the last one too, and has one request at a time try them. `{}` takes every default.',
+    ),
   limits: kind
     .mapping({
       connections: kind.wholeNumber(1, 1_000_000).prefault(1024).describe('Connections open at once.'),
@@ -70,6 +78,18 @@ export const upstreamSchema = kind.mapping({
         .wholeNumber(0, 1_000_000)
         .prefault(1024)
         .describe('Requests that may wait for a connection.'),
+      pendingTimeout: kind
+        .orOff(durationText, kind.duration())
+        .prefault('5s')
+        .describe(
+          'Longest time that a request waits for a connection. `off`: as long as its `timeout` allows.',
+        ),
+      requestsPerEndpoint: kind
+        .wholeNumber(1, 1_000_000)
+        .optional()
+        .describe(
+          'Requests in flight at once at one endpoint; the others are passed to endpoints that have room, among nine at most.',
+        ),
       retryBudget: kind
         .percent()
         .prefault('20%')

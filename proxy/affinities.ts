@@ -3,23 +3,26 @@ import type { RouteConfig } from '../config/types/route.ts'
 import type { UpstreamConfig } from '../config/types/upstream.ts'
 import type { Balancer } from './balance/balancer.ts'
 import { isHashPolicy } from './balance/create-balancer.ts'
-import { EndpointSubset, FallbackBalancer, type Labels } from './balance/subset.ts'
+import type { Labels } from './balance/labels.ts'
+import { EndpointSubset, FallbackBalancer } from './balance/subset.ts'
 import type { TierSource } from './balance/tier.ts'
 import type { Affinity } from './exchange/affinity.ts'
 import type { Cluster } from './exchange/cluster.ts'
 import { StickySession } from './exchange/sticky.ts'
 import { HashKeys } from './policy/hash-key.ts'
 
+/** Makes a balancer by the upstream's policy and limits, for those of `source`, which all have `labels`. */
+export type CreateBalancer = (source: TierSource, labels: Labels | null) => Balancer
+
 /** What binds routes to endpoints of one upstream. Routes that ask for the same subset share its balancer. */
 export class Affinities {
   readonly #config: UpstreamConfig
   readonly #cluster: Cluster
-  readonly #create: (source: TierSource) => Balancer
+  readonly #create: CreateBalancer
   readonly #keys: HashKeys | null
   readonly #subsets = new Map<string, Balancer>()
 
-  /** `create` makes a balancer by the upstream's policy. */
-  constructor(config: UpstreamConfig, cluster: Cluster, create: (source: TierSource) => Balancer) {
+  constructor(config: UpstreamConfig, cluster: Cluster, create: CreateBalancer) {
     const { policy, hash } = config.balance
     this.#config = config
     this.#cluster = cluster
@@ -48,7 +51,7 @@ export class Affinities {
     const id = JSON.stringify(Object.entries(labels).sort())
     let subset = this.#subsets.get(id)
     if (subset === undefined) {
-      subset = this.#create(new EndpointSubset(set, labels))
+      subset = this.#create(new EndpointSubset(set, labels), labels)
       this.#subsets.set(id, subset)
     }
     return fallback === 'none' ? subset : new FallbackBalancer(subset, balancer)

@@ -18,6 +18,8 @@ export interface UpstreamConfig {
   readonly health: HealthConfig | null
   /** `null`: no ejection by results. */
   readonly outlier: OutlierConfig | null
+  /** `null`: endpoints are not shut one by one. */
+  readonly breaker: BreakerConfig | null
   readonly limits: UpstreamLimits
   readonly timeouts: UpstreamTimeouts
   readonly http1: UpstreamHttp1
@@ -123,6 +125,8 @@ export type HealthProbe =
       readonly path: string
       /** Status codes that mean healthy, both ends included. */
       readonly expect: readonly StatusRange[]
+      /** Status codes that mean degraded. */
+      readonly degraded: readonly StatusRange[]
     }
   | {
       readonly kind: 'grpc'
@@ -140,6 +144,8 @@ export interface HealthConfig {
   readonly probe: HealthProbe
   /** In milliseconds. */
   readonly interval: number
+  /** Of healthy endpoints while the upstream has no traffic, in milliseconds; at least `interval`. */
+  readonly idleInterval: number
   /** In milliseconds. */
   readonly timeout: number
   /** Failed checks in a row until an endpoint is out. */
@@ -151,12 +157,30 @@ export interface HealthConfig {
 }
 
 export interface OutlierConfig {
-  /** Failed requests in a row until an endpoint is ejected. */
-  readonly consecutive: number
+  /** Failed requests in a row until an endpoint is ejected; `null`: off. */
+  readonly consecutive: number | null
+  /** Standard deviations below the mean success rate; `null`: off. */
+  readonly successRate: number | null
+  /** Share of failed requests, above 0 to 1; `null`: off. */
+  readonly failureShare: number | null
+  /** In milliseconds. */
+  readonly interval: number
+  /** Endpoints with `minRequests` that a judgement needs. */
+  readonly minEndpoints: number
+  readonly minRequests: number
   /** First ejection in milliseconds; grows with each further one. */
   readonly eject: number
+  /** Share by which an ejection is longer at random, at most. */
+  readonly jitter: number
   /** Share of the endpoints that may be out at once, 0 to 1. */
   readonly maxEjected: number
+}
+
+export interface BreakerConfig {
+  /** Failed requests in a row that shut an endpoint. */
+  readonly failures: number
+  /** Milliseconds from one trial to the next, and the share by which they are longer at random, at most. */
+  readonly backOff: { readonly from: number; readonly to: number; readonly jitter: number }
 }
 
 export interface UpstreamLimits {
@@ -165,6 +189,10 @@ export interface UpstreamLimits {
   readonly requests: number
   /** Requests that wait for a connection. */
   readonly pending: number
+  /** Longest wait for a connection in milliseconds; `null`: no limit of its own. */
+  readonly pendingTimeout: number | null
+  /** Requests in flight at one endpoint; `null`: no limit. */
+  readonly requestsPerEndpoint: number | null
   /** Share of the requests in flight that may be retries, 0 to 1. */
   readonly retryBudget: number
   /** Bytes of one response head, all fields together. */

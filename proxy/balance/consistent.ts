@@ -13,6 +13,8 @@ export interface HashTable {
   update(members: readonly Endpoint[]): void
   /** The place of a hash (32 bits, unsigned). The table must not be empty. */
   find(hash: number): number
+  /** How far it is from a place of this hash to the next; more than 0, less than `length`. */
+  step(hash: number): number
   /** Who stands at a place. */
   at(place: number): Endpoint
 }
@@ -52,11 +54,14 @@ export class ConsistentBalancer implements Balancer {
     if (tried.length < candidates.length) {
       const table = this.#table
       const { panic } = this.#tier
+      const { length } = table
+      const step = table.step(hash)
       let place = table.find(hash)
       for (let steps = 0; steps < MAX_STEPS; steps++) {
         const endpoint = table.at(place)
         if ((endpoint.usable || panic) && this.#fits(endpoint, tried)) return endpoint
-        place = place + 1 === table.length ? 0 : place + 1
+        place += step
+        if (place >= length) place -= length
       }
     }
     return this.#any(hash % candidates.length, tried)

@@ -1,10 +1,18 @@
 import type { Clock } from '../base/clock.ts'
 import { checkWeight, Endpoint, type EndpointOptions, type Health, NO_LABELS } from './endpoint.ts'
-import { Tier, type TierSource } from './tier.ts'
+import { byUse, Tier, type TierSource } from './tier.ts'
 import { OVERPROVISION, spreadLoad } from './tier-load.ts'
 
 /** What happened to an endpoint. */
-export type EndpointChange = 'healthy' | 'unhealthy' | 'ejected' | 'returned'
+export type EndpointChange =
+  | 'healthy'
+  | 'unhealthy'
+  | 'degraded'
+  | 'recovered'
+  | 'ejected'
+  | 'returned'
+  | 'shut'
+  | 'opened'
 
 /** For logs and metrics; `why` is a phrase for people. Called after the change took effect. */
 export type EndpointListener = (endpoint: Endpoint, change: EndpointChange, why: string) => void
@@ -28,7 +36,10 @@ export interface EndpointCounts {
   readonly unhealthy: number
   /** No check has a result yet, or there are no checks. */
   readonly unknown: number
+  readonly degraded: number
   readonly ejected: number
+  /** By the breaker. */
+  readonly shut: number
   /** Whether any priority uses unusable endpoints because too few are usable. */
   readonly panic: boolean
 }
@@ -37,7 +48,10 @@ export interface EndpointCounts {
 export class EndpointSet implements TierSource {
   /** All members, in the order given. */
   endpoints: readonly Endpoint[]
-  /** One per priority that has members, the lowest number first; with a zone, its endpoints before the others. */
+  /**
+   * One per priority that has members, the lowest number first; with a zone, its endpoints before the others. Then those
+   * of degraded endpoints, in the same order.
+   */
   tiers: readonly Tier[]
   /** Moves whenever an endpoint's usability or the membership changes. */
   version: number
@@ -47,8 +61,14 @@ export class EndpointSet implements TierSource {
   usable: number
   /** Members that are ejected. */
   ejected: number
+  /** Members that the breaker has shut. */
+  shut: number
+  /** Members that active checks hold unhealthy. */
+  unhealthy: number
   readonly panicBelow: number
   readonly overprovision: number
+  #why = ''
+  #whyVersion = -1
   readonly #zone: string | null
   readonly #warmUpClock: Clock | null
   readonly #onChange: EndpointListener
@@ -73,6 +93,8 @@ export class EndpointSet implements TierSource {
     this.structure = 0
     this.usable = 0
     this.ejected = 0
+    this.shut = 0
+    this.unhealthy = 0
     this.update(endpoints)
   }
 
@@ -84,11 +106,45 @@ export class EndpointSet implements TierSource {
   /** The result of active checks. A removed endpoint is ignored. */
   setHealth(endpoint: Endpoint, health: Health, why: string): void {
     if (endpoint.removed || endpoint.health === health) return
+    if (endpoint.health === 'unhealthy') this.unhealthy -= 1
+    if (health === 'unhealthy') this.unhealthy += 1
     endpoint.health = health
     // Failures from before a recovery say nothing about the endpoint that came back.
     if (health === 'healthy') endpoint.consecutiveFailures = 0
     this.#settle(endpoint)
     if (health !== 'unknown') this.#onChange(endpoint, health, why)
+  }
+
+  /** What an active check says besides: whether those that are well are to be preferred. A removed endpoint is ignored. */
+  setDegraded(endpoint: Endpoint, degraded: boolean, why: string): void {
+    if (endpoint.removed || endpoint.degraded === degraded) return
+    if (degraded) this.#openStandby(this.rankOf(endpoint))
+    if (endpoint.usable) this.#count(endpoint, -1)
+    endpoint.degraded = degraded
+    if (endpoint.usable) {
+      this.#count(endpoint, 1)
+      this.version += 1
+      spreadLoad(this.tiers, this.panicBelow, this.overprovision)
+    }
+    this.#onChange(endpoint, degraded ? 'degraded' : 'recovered', why)
+  }
+
+  /** The breaker lets nobody use an endpoint, but for its trials. */
+  shutOut(endpoint: Endpoint, why: string): void {
+    if (endpoint.removed || endpoint.shut) return
+    endpoint.shut = true
+    this.shut += 1
+    this.#settle(endpoint)
+    this.#onChange(endpoint, 'shut', why)
+  }
+
+  /** Undoes `shutOut`. */
+  reopen(endpoint: Endpoint, why: string): void {
+    if (endpoint.removed || !endpoint.shut) return
+    endpoint.shut = false
+    this.shut -= 1
+    this.#settle(endpoint)
+    this.#onChange(endpoint, 'opened', why)
   }
 
   /** Takes an endpoint out until `restore`; `until` (monotonic milliseconds) only informs. */
@@ -166,24 +222,38 @@ export class EndpointSet implements TierSource {
   counts(): EndpointCounts {
     const health = { healthy: 0, unhealthy: 0, unknown: 0 }
     for (const endpoint of this.endpoints) health[endpoint.health] += 1
-    const { usable, ejected, panic } = this
-    return { total: this.endpoints.length, usable, ...health, ejected, panic }
+    let degraded = 0
+    for (const endpoint of this.endpoints) if (endpoint.degraded) degraded += 1
+    const { usable, ejected, shut, panic } = this
+    return { total: this.endpoints.length, usable, ...health, degraded, ejected, shut, panic }
+  }
+
+  /** Why none may be usable, as a phrase for people; made once per change. */
+  whyNone(): string {
+    if (this.#whyVersion === this.version) return this.#why
+    this.#whyVersion = this.version
+    const parts: string[] = []
+    if (this.unhealthy > 0) parts.push(`${this.unhealthy} unhealthy by the checks`)
+    if (this.ejected > 0) parts.push(`${this.ejected} ejected for failed requests`)
+    if (this.shut > 0) parts.push(`${this.shut} shut by the breaker until a trial succeeds`)
+    const { length } = this.endpoints
+    const count = `${length} ${length === 1 ? 'endpoint' : 'endpoints'}`
+    this.#why = parts.length === 0 ? count : `of ${count} ${parts.join(', ')}`
+    return this.#why
   }
 
   /** Brings `usable`, the tier and the shares in line with what was just changed. */
   #settle(endpoint: Endpoint): void {
-    const usable = endpoint.health !== 'unhealthy' && !endpoint.ejected
+    // What is said of those that are out changes too.
+    this.#whyVersion = -1
+    const usable = endpoint.health !== 'unhealthy' && !endpoint.ejected && !endpoint.shut
     if (usable === endpoint.usable) return
     endpoint.usable = usable
     const step = usable ? 1 : -1
     this.usable += step
     this.version += 1
     if (usable) this.#warmUp(endpoint)
-    const rank = this.rankOf(endpoint)
-    const tier = this.tiers.find((one) => one.rank === rank) as Tier
-    tier.usable += step
-    // In panic all members are candidates anyway.
-    if (!tier.panic) tier.version += 1
+    this.#count(endpoint, step)
     spreadLoad(this.tiers, this.panicBelow, this.overprovision)
   }
 
@@ -191,9 +261,29 @@ export class EndpointSet implements TierSource {
     if (this.#warmUpClock !== null) endpoint.warmingSince = this.#warmUpClock.now()
   }
 
+  /** An endpoint comes to the candidates of its tier, or leaves them. */
+  #count(endpoint: Endpoint, step: number): void {
+    const { degraded } = endpoint
+    const rank = this.rankOf(endpoint)
+    const tier = this.tiers.find((one) => one.rank === rank && one.degraded === degraded) as Tier
+    tier.usable += step
+    // In panic all members are candidates anyway.
+    if (!tier.panic) tier.version += 1
+  }
+
+  /** Adds the tier of the degraded endpoints of a rank, where it is missing. */
+  #openStandby(rank: number): void {
+    if (this.tiers.some((one) => one.rank === rank && one.degraded)) return
+    const { members } = this.tiers.find((one) => one.rank === rank) as Tier
+    this.tiers = [...this.tiers, new Tier(rank, members, true)].sort(byUse)
+    this.structure += 1
+  }
+
   #remove(endpoint: Endpoint): void {
     if (endpoint.usable) this.usable -= 1
     if (endpoint.ejected) this.ejected -= 1
+    if (endpoint.shut) this.shut -= 1
+    if (endpoint.health === 'unhealthy') this.unhealthy -= 1
     endpoint.removed = true
     endpoint.usable = false
   }
@@ -208,14 +298,18 @@ export class EndpointSet implements TierSource {
       else group.push(endpoint)
     }
     const old = this.tiers
-    const ranks = [...groups.keys()].sort((a, b) => a - b)
-    this.tiers = ranks.map((rank) => {
-      const members = groups.get(rank) as Endpoint[]
-      const tier = old.find((one) => one.rank === rank)
-      if (tier === undefined) return new Tier(rank, members)
+    const arranged = (rank: number, members: Endpoint[], degraded: boolean): Tier => {
+      const tier = old.find((one) => one.rank === rank && one.degraded === degraded)
+      if (tier === undefined) return new Tier(rank, members, degraded)
       if (reweighted.has(rank) || !isSameList(tier.members, members)) tier.replace(members)
       return tier
-    })
+    }
+    const tiers: Tier[] = []
+    for (const [rank, members] of groups) {
+      tiers.push(arranged(rank, members, false))
+      if (members.some(({ degraded }) => degraded)) tiers.push(arranged(rank, members, true))
+    }
+    this.tiers = tiers.sort(byUse)
     this.version += 1
     if (!isSameList(old, this.tiers)) this.structure += 1
     spreadLoad(this.tiers, this.panicBelow, this.overprovision)

@@ -55,18 +55,29 @@ export class Endpoint {
   latencyAt: number
   /** Monotonic milliseconds since when it gets its share step by step (slow start); -1: it has its whole share. */
   warmingSince: number
-  /** In no way out: neither unhealthy nor ejected nor removed. */
+  /** In no way out: neither unhealthy nor ejected nor shut nor removed. */
   usable: boolean
   health: Health
+  /** It serves, but says of itself that it is not well: used when those that are well do not suffice. */
+  degraded: boolean
   ejected: boolean
   /** Monotonic milliseconds at which the ejection ends; 0 when not ejected. */
   ejectedUntil: number
   /** Monotonic milliseconds at which the last ejection ended; 0 when there was none. */
   returnedAt: number
-  /** Factor of the last ejection's length; goes down by one with each quiet period. */
+  /** Factor of the last ejection's length; goes down by one with each interval that it is not ejected in. */
   ejectionLevel: number
-  /** Failed requests in a row. */
+  /** Failed requests in a row, for outlier detection. */
   consecutiveFailures: number
+  /** Results and failures of the interval that runs, for outlier detection. */
+  intervalResults: number
+  intervalFailures: number
+  /** The breaker lets one request at a time try it, or none. */
+  shut: boolean
+  /** Failed requests in a row, for the breaker. */
+  breakerFailures: number
+  /** Trials that failed since it was last open for good; each doubles the wait for the next. */
+  breakerLevel: number
   /** No longer a member of its set; requests in flight may still hold it. */
   removed: boolean
   /** Ejections since the start. */
@@ -105,11 +116,17 @@ export class Endpoint {
     this.warmingSince = -1
     this.usable = true
     this.health = 'unknown'
+    this.degraded = false
     this.ejected = false
     this.ejectedUntil = 0
     this.returnedAt = 0
     this.ejectionLevel = 0
     this.consecutiveFailures = 0
+    this.intervalResults = 0
+    this.intervalFailures = 0
+    this.shut = false
+    this.breakerFailures = 0
+    this.breakerLevel = 0
     this.removed = false
     this.ejections = 0
     this.checksOk = 0

@@ -104,8 +104,9 @@ export class EwmaBalancer implements Balancer, Comparison {
   #load(endpoint: Endpoint): number {
     const passed = this.#now - endpoint.latencyAt
     const latency = Math.max(MIN_LATENCY, endpoint.latency * Math.exp(-passed / this.#decay))
-    const load = latency * ((endpoint.active * this.#meanWeight) / endpoint.weight + 1)
-    return this.#slowStart === null ? load : load / this.#slowStart.share(endpoint)
+    const weight =
+      this.#slowStart === null ? endpoint.weight : endpoint.weight * this.#slowStart.share(endpoint)
+    return latency * ((endpoint.active * this.#meanWeight) / weight + 1)
   }
 
   #refresh(): void {

@@ -55,6 +55,10 @@ export class HashRing implements HashTable {
     return place === hashes.length ? 0 : place
   }
 
+  step(): number {
+    return 1
+  }
+
   at(place: number): Endpoint {
     return this.#endpoints[this.#owners[place] as number] as Endpoint
   }

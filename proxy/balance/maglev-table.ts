@@ -1,4 +1,4 @@
-import { murmur3 } from '../base/murmur3.ts'
+import { mix32, murmur3 } from '../base/murmur3.ts'
 import type { HashTable } from './consistent.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -23,6 +23,11 @@ export class MaglevTable implements HashTable {
 
   find(hash: number): number {
     return hash % MAGLEV_SIZE
+  }
+
+  /** Another one for each hash: neighbours in the table are not independent of each other, as orders are regular. */
+  step(hash: number): number {
+    return 1 + (mix32(hash) % (MAGLEV_SIZE - 1))
   }
 
   at(place: number): Endpoint {

@@ -2,21 +2,14 @@ import type { Balancer } from './balancer.ts'
 import type { Choice } from './choice.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { EndpointSet } from './endpoint-set.ts'
-import { Tier, type TierSource } from './tier.ts'
+import { hasLabels, type Labels } from './labels.ts'
+import { byUse, Tier, type TierSource } from './tier.ts'
 import { spreadLoad } from './tier-load.ts'
-
-export type Labels = Readonly<Record<string, string>>
-
-/** Whether an endpoint has all of these labels. */
-export function hasLabels(endpoint: Endpoint, labels: Labels): boolean {
-  for (const name in labels) if (endpoint.labels[name] !== labels[name]) return false
-  return true
-}
 
 /** One tier of a subset, and what its balancer was made from. */
 interface SubsetTier {
   readonly tier: Tier
-  /** Weight and usability of each member, as of the last look. */
+  /** Weight and fitness of each member, as of the last look. */
   state: Int32Array
 }
 
@@ -28,7 +21,7 @@ interface SubsetTier {
 export class EndpointSubset implements TierSource {
   readonly #set: EndpointSet
   readonly #labels: Labels
-  readonly #byRank = new Map<number, SubsetTier>()
+  readonly #byPlace = new Map<number, SubsetTier>()
   #tiers: readonly Tier[] = []
   #structure = 0
   #version = -1
@@ -53,7 +46,7 @@ export class EndpointSubset implements TierSource {
     this.#version = set.version
     const groups = new Map<number, Endpoint[]>()
     // A tier stays when it has lost all members: its balancer lets go of them, and takes up those who come.
-    for (const rank of this.#byRank.keys()) groups.set(rank, [])
+    for (const { tier } of this.#byPlace.values()) groups.set(tier.rank, [])
     for (const endpoint of set.endpoints) {
       if (!hasLabels(endpoint, this.#labels)) continue
       const rank = set.rankOf(endpoint)
@@ -61,40 +54,50 @@ export class EndpointSubset implements TierSource {
       if (group === undefined) groups.set(rank, [endpoint])
       else group.push(endpoint)
     }
-    const known = this.#byRank.size
-    for (const [rank, members] of groups) this.#settle(rank, members)
-    if (this.#byRank.size !== known) {
-      this.#tiers = [...this.#byRank.values()].map(({ tier }) => tier).sort((a, b) => a.rank - b.rank)
+    const known = this.#byPlace.size
+    for (const [rank, members] of groups) {
+      this.#settle(rank, members, false)
+      const standby = this.#byPlace.has(placeOf(rank, true)) || members.some(({ degraded }) => degraded)
+      if (standby) this.#settle(rank, members, true)
+    }
+    if (this.#byPlace.size !== known) {
+      this.#tiers = [...this.#byPlace.values()].map(({ tier }) => tier).sort(byUse)
       this.#structure += 1
     }
     spreadLoad(this.#tiers, set.panicBelow, set.overprovision)
   }
 
-  #settle(rank: number, members: readonly Endpoint[]): void {
-    const state = Int32Array.from(members, ({ weight, usable }) => 2 * weight + (usable ? 1 : 0))
-    const known = this.#byRank.get(rank)
+  #settle(rank: number, members: readonly Endpoint[], degraded: boolean): void {
+    const fit = (endpoint: Endpoint) => endpoint.usable && endpoint.degraded === degraded
+    const state = Int32Array.from(members, (endpoint) => 2 * endpoint.weight + (fit(endpoint) ? 1 : 0))
+    const place = placeOf(rank, degraded)
+    const known = this.#byPlace.get(place)
     if (known === undefined) {
-      this.#byRank.set(rank, { tier: new Tier(rank, members), state })
+      this.#byPlace.set(place, { tier: new Tier(rank, members, degraded), state })
       return
     }
     const { tier, state: old } = known
     known.state = state
     let changed = members.length !== old.length
-    let usabilityChanged = false
+    let fitnessChanged = false
     for (let i = 0; i < members.length && !changed; i++) {
       const now = state[i] as number
       const before = old[i] as number
       changed = members[i] !== tier.members[i] || now >> 1 !== before >> 1
-      if (now !== before) usabilityChanged = true
+      if (now !== before) fitnessChanged = true
     }
     if (changed) {
       tier.replace(members)
-    } else if (usabilityChanged) {
-      tier.usable = members.reduce((count, { usable }) => count + (usable ? 1 : 0), 0)
+    } else if (fitnessChanged) {
+      tier.usable = members.reduce((count, endpoint) => count + (fit(endpoint) ? 1 : 0), 0)
       // In panic all members are candidates anyway.
       if (!tier.panic) tier.version += 1
     }
   }
+}
+
+function placeOf(rank: number, degraded: boolean): number {
+  return 2 * rank + (degraded ? 1 : 0)
 }
 
 /** Asks another balancer when the first has nobody left. */

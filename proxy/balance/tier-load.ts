@@ -7,8 +7,9 @@ export const OVERPROVISION = 1.4
  * Sets every tier's `load` and `panic`; a tier whose `panic` changed gets a new version.
  *
  * The first tier keeps everything while its usable share times `overprovision` (1 or more) is at least 1; below, what it
- * lacks goes to the next, and so on. A tier panics when its usable share is under `panicBelow` (0 to 1; 0: never) and the tiers together cannot carry
- * the whole load: as long as another tier can, the unusable endpoints are left alone.
+ * lacks goes to the next, and so on. A tier panics when its usable share is under `panicBelow` (0 to 1; 0: never) and the
+ * tiers together cannot carry the whole load: as long as another tier can, the unusable endpoints are left alone. Tiers
+ * of degraded endpoints come last, take what all others lack, and never panic.
  */
 export function spreadLoad(tiers: readonly Tier[], panicBelow: number, overprovision: number): void {
   let capacity = 0
@@ -22,12 +23,19 @@ export function spreadLoad(tiers: readonly Tier[], panicBelow: number, overprovi
     tier.load = Math.min(rest, wanted)
     // Guards the sum against rounding.
     rest = Math.max(0, rest - tier.load)
-    const panic = total < 1 && tier.usable < panicBelow * tier.members.length
+    const panic = total < 1 && !tier.degraded && usableOf(tiers, tier) < panicBelow * tier.members.length
     if (panic !== tier.panic) {
       tier.panic = panic
       tier.version += 1
     }
   }
+}
+
+/** Usable members of a tier, those that are degraded included. */
+function usableOf(tiers: readonly Tier[], tier: Tier): number {
+  let usable = tier.usable
+  for (const one of tiers) if (one.degraded && one.rank === tier.rank) usable += one.usable
+  return usable
 }
 
 function capacityOf(tier: Tier, overprovision: number): number {

@@ -9,17 +9,21 @@ export interface TierSource {
 }
 
 /**
- * The endpoints of one priority, or of one priority in one zone, and among them the candidates to choose from.
+ * The endpoints of one priority, or of one priority in one zone, and among them the candidates to choose from: those that
+ * are well, or those that are degraded. Both kinds are tiers over the same members, those of degraded endpoints behind
+ * all others.
  *
  * The list of candidates is made when a balancer asks for it after a change, not on every change: thousands of
  * endpoints may change between two picks. Balancers compare `version` and ask again when it moved.
  */
 export class Tier {
-  /** Place in the order of use; the lowest is used first. Unique among the tiers of a source. */
+  /** Place in the order of use; the lowest is used first. Unique among the tiers of a source and a kind. */
   readonly rank: number
+  /** Its candidates are the degraded members, otherwise all others. */
+  readonly degraded: boolean
   /** Replaced by another list when a member or a weight changes, and only then. */
   members: readonly Endpoint[]
-  /** Members that are usable. */
+  /** Members that are usable, of the kind that this tier is for. */
   usable: number
   /** Too few are usable: all members are candidates. */
   panic: boolean
@@ -31,10 +35,11 @@ export class Tier {
   #equalWeights: boolean
   #built: number
 
-  constructor(rank: number, members: readonly Endpoint[]) {
+  constructor(rank: number, members: readonly Endpoint[], degraded = false) {
     this.rank = rank
+    this.degraded = degraded
     this.members = members
-    this.usable = countUsable(members)
+    this.usable = countUsable(members, degraded)
     this.panic = false
     this.load = 0
     this.version = 1
@@ -46,7 +51,7 @@ export class Tier {
   /** Replaces the members. */
   replace(members: readonly Endpoint[]): void {
     this.members = members
-    this.usable = countUsable(members)
+    this.usable = countUsable(members, this.degraded)
     this.version += 1
   }
 
@@ -64,15 +69,22 @@ export class Tier {
 
   #build(): void {
     const all = this.panic || this.usable === this.members.length
-    this.#candidates = all ? this.members : this.members.filter((endpoint) => endpoint.usable)
+    this.#candidates = all
+      ? this.members
+      : this.members.filter((endpoint) => endpoint.usable && endpoint.degraded === this.degraded)
     const weight = this.#candidates[0]?.weight
     this.#equalWeights = this.#candidates.every((endpoint) => endpoint.weight === weight)
     this.#built = this.version
   }
 }
 
-function countUsable(members: readonly Endpoint[]): number {
+/** Sorts tiers into the order of use. */
+export function byUse(a: Tier, b: Tier): number {
+  return Number(a.degraded) - Number(b.degraded) || a.rank - b.rank
+}
+
+function countUsable(members: readonly Endpoint[], degraded: boolean): number {
   let count = 0
-  for (const endpoint of members) if (endpoint.usable) count += 1
+  for (const endpoint of members) if (endpoint.usable && endpoint.degraded === degraded) count += 1
   return count
 }

@@ -1,5 +1,5 @@
 import type { Endpoint } from '../balance/endpoint.ts'
-import { FAILED, type Outcome } from '../balance/outcome.ts'
+import { FAILED, type Outcome, SUCCEEDED } from '../balance/outcome.ts'
 import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
 import type { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
@@ -25,6 +25,8 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
   /** Monotonic milliseconds at which the request went, and the head of its response came; 0: not yet. */
   sentAt: number
   answeredAt: number
+  /** The breaker lets nobody else use the endpoint until this has a result. */
+  trial: boolean
   timer: Timer | null
   timers: TimerWheel | null
 
@@ -37,6 +39,7 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.released = false
     this.sentAt = 0
     this.answeredAt = 0
+    this.trial = endpoint.shut && exchange.cluster?.breaker?.take(endpoint) === true
     this.timer = null
     this.timers = null
     endpoint.active += 1
@@ -82,18 +85,23 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     this.release()
   }
 
+  /** The endpoint is not judged by it, unless `settle` came before. */
   release(): void {
     if (this.released) return
     this.released = true
     this.unlimit()
     this.endpoint.active -= 1
+    if (this.trial) this.exchange.cluster?.breaker?.giveBack(this.endpoint)
   }
 
   /** The endpoint has done its part, well or not. */
   settle(outcome: Outcome): void {
     if (this.released) return
+    const { trial } = this
+    this.trial = false
     this.release()
     const cluster = this.exchange.cluster as Cluster
+    if (trial) cluster.breaker?.judge(this.endpoint, outcome)
     if (outcome === FAILED) cluster.endpointStats[this.endpoint.index].failures += 1
     const { observers } = cluster
     if (observers.length === 0) return
@@ -102,10 +110,28 @@ export class Attempt implements MessageSink, SessionWaiter, Deadline {
     for (let i = 0; i < observers.length; i++) observers[i].attemptEnded(this.endpoint, outcome, ms, 0)
   }
 
+  /**
+   * It took too long: the endpoint's fault, unless this process stood still meanwhile, or the endpoint has connections
+   * and the try waited for room on one. Where no connection came about at all, that is a failure to connect.
+   */
+  overdue(): void {
+    const { stalls } = this.exchange.cluster as Cluster
+    const waitedForRoom = this.stream === null && this.pool.connections > 0
+    const since = this.sentAt === 0 ? this.exchange.startedAt : this.sentAt
+    if (waitedForRoom || stalls?.excuses(since) === true) this.release()
+    else this.settle(FAILED)
+  }
+
   // The response.
 
   head(head: Head, _added: Added | null, end: boolean): void {
-    if (head.status >= 200 || head.tunnel !== '') this.answeredAt = this.exchange.context.clock.now()
+    if (head.status >= 200 || head.tunnel !== '') {
+      this.answeredAt = this.exchange.context.clock.now()
+      if (this.trial && !end && head.status < 500) {
+        this.trial = false
+        this.exchange.cluster?.breaker?.judge(this.endpoint, SUCCEEDED, true)
+      }
+    }
     this.exchange.responseHead(this, head, end)
   }
 

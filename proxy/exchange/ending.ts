@@ -1,4 +1,4 @@
-import { FAILED, SUCCEEDED } from '../balance/outcome.ts'
+import { SUCCEEDED } from '../balance/outcome.ts'
 import { endWithStatus, replyLocally } from '../downstream/local-reply.ts'
 import { TUNNEL_CONNECT } from '../message/head.ts'
 import { type Reason, reasons } from '../message/reason.ts'
@@ -52,11 +52,11 @@ export function cutOff(exchange: Exchange, reason: Reason): void {
   breakOff(exchange, reason)
 }
 
-/** Ends the request here, whatever has come of it; `overdue` when the endpoint is to blame. */
+/** Ends the request here, whatever has come of it; `overdue` when it took too long. */
 export function giveUp(exchange: Exchange, reason: Reason, overdue: boolean): void {
   const { attempt } = exchange
   if (attempt !== null) {
-    if (overdue) attempt.settle(attempt.stream === null ? SUCCEEDED : FAILED)
+    if (overdue) attempt.overdue()
     attempt.cancel(reason)
   }
   exchange.reason = reason

@@ -131,12 +131,12 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     const cluster = destination.cluster
     this.stats = destination.stats
     if (cluster.active >= cluster.maxRequests) {
-      cluster.stats.overflow += 1
-      answer(this, reasons.overflow.with(`${cluster.maxRequests} requests are in flight to ${cluster.name}`))
+      answer(this, cluster.tooManyRequests())
       return
     }
     this.cluster = cluster
     cluster.active += 1
+    cluster.started += 1
     if (!this.requestEnded) this.replay = new Replay()
     // A request for a tunnel is complete with its head: what follows waits for the answer.
     if ((this.requestEnded || this.request.tunnel !== '') && target.timeout !== null)
@@ -212,7 +212,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.reason = reason
     const { attempt } = this
     if (attempt !== null) {
-      if (reason.fault === 'upstream') attempt.settle(attempt.stream === null ? SUCCEEDED : FAILED)
+      if (reason.fault === 'upstream') attempt.overdue()
       attempt.cancel(reason)
     }
     // A caller that is gone is told apart by its status; others have had theirs already, once the response has begun.
@@ -328,12 +328,14 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
     this.reason = reason
     // A request that cannot be sent as it is says nothing of the endpoint, good or bad.
     if (reason.is(reasons.badRequest)) attempt.release()
+    else if (reason.is(reasons.connectTimeout) || reason.is(reasons.overflow)) attempt.overdue()
     else attempt.settle(reason.is(reasons.goaway) ? SUCCEEDED : FAILED)
     if (this.committed) {
       breakOff(this, reason)
       return
     }
     const cluster = this.cluster as Cluster
+    if (reason.is(reasons.overflow)) cluster.stats.overflow += 1
     if (this.attempts < MAX_ATTEMPTS && this.#replayable() && mayTryAgain(this, reason)) {
       const next = nextEndpoint(this, attempt.endpoint)
       if (next !== null && (isFree(this, reason) || spendRetry(this))) {
@@ -367,7 +369,7 @@ export class Exchange implements MessageSink, MessageSource, Deadline, Choice {
   tryOverdue(attempt: Attempt): void {
     if (attempt !== this.attempt || this.committed) return
     const reason = reasons.timeout.with('no response to this try in time')
-    attempt.settle(FAILED)
+    attempt.overdue()
     attempt.cancel(reason)
     this.attemptFailed(attempt, reason)
   }

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Endpoint } from '../balance/endpoint.ts'
 import type { EndpointSet } from '../balance/endpoint-set.ts'
-import { hasLabels, type Labels } from '../balance/subset.ts'
+import { hasLabels, type Labels } from '../balance/labels.ts'
 import { type CookieOptions, cookieValue } from '../message/cookie.ts'
 import type { Head } from '../message/head.ts'
 

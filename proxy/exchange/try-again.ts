@@ -57,8 +57,7 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
     if (refusal.is(reasons.overflow)) cluster.stats.overflow += 1
     endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(exchange, endpoint)
   }
-  if (exchange.reason === null) cluster.stats.noHealthy += 1
-  return exchange.reason ?? reasons.noHealthyUpstream.with(cluster.name)
+  return exchange.reason ?? cluster.noneToPick()
 }
 
 /** The endpoint to try when `failed` has failed, null when there is none. */
@@ -83,6 +82,7 @@ export function spendRetry(exchange: Exchange): boolean {
   if (exchange.retrying) return true
   if (!cluster.spendRetry()) {
     cluster.stats.retriesOverflow += 1
+    cluster.stats.limits.count('limits.retryBudget')
     return false
   }
   exchange.retrying = true

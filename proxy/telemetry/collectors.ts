@@ -1,6 +1,6 @@
 import type { CertificateStats } from './certificate-expiry.ts'
 import type { ConfigStats } from './config-stats.ts'
-import type { EndpointStats } from './endpoint-stats.ts'
+import type { EndpointState, EndpointStats } from './endpoint-stats.ts'
 import type { EventLoopLag } from './event-loop-lag.ts'
 import type { ListenerStats } from './listener-stats.ts'
 import type { MetricName } from './metric-table.ts'
@@ -28,7 +28,8 @@ const HTTP1: Labels = { protocol: 'http1' }
 const HTTP2: Labels = { protocol: 'h2' }
 const OK: Labels = { result: 'ok' }
 const FAILED: Labels = { result: 'failed' }
-const STATES = ['healthy', 'unhealthy', 'ejected'] as const
+const DISCARDED: Labels = { result: 'discarded' }
+const STATES = ['healthy', 'degraded', 'shut', 'ejected', 'unhealthy'] as const
 
 /** How each metric of the table is read off what was counted. */
 export function collectors(from: Counted): Record<MetricName, Collector> {
@@ -46,6 +47,15 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
     (read: (stats: UpstreamStats) => number): Collector =>
     (samples) => {
       for (const stats of from.upstreamStats.values()) samples.add(read(stats), stats.labels)
+    }
+  const upstreamKinds =
+    (label: string, read: (stats: UpstreamStats) => Readonly<Record<string, number>> | null): Collector =>
+    (samples) => {
+      for (const stats of from.upstreamStats.values()) {
+        for (const [kind, count] of Object.entries(read(stats) ?? {})) {
+          samples.add(count, stats.labels, { [label]: kind })
+        }
+      }
     }
   const endpoints =
     (read: (stats: EndpointStats) => number): Collector =>
@@ -102,8 +112,13 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
       for (const e of from.endpointStats.values()) {
         samples.add(e.checksOk, e.labels, OK)
         samples.add(e.checksFailed, e.labels, FAILED)
+        samples.add(e.checksDiscarded, e.labels, DISCARDED)
       }
     },
+    pillion_upstream_degraded: endpoints((e) => (e.degraded ? 1 : 0)),
+    pillion_upstream_shut: endpoints((e) => (e.shut ? 1 : 0)),
+    pillion_upstream_outliers_total: upstreamKinds('cause', (u) => u.ejections),
+    pillion_upstream_breaker_total: upstreamKinds('event', (u) => u.breaker),
 
     pillion_certificate_expiry_timestamp_seconds: (samples) => from.certificates.collect(samples),
     pillion_config_info: (samples) => {
@@ -126,12 +141,13 @@ export function collectors(from: Counted): Record<MetricName, Collector> {
 }
 
 function collectStates(samples: Samples, from: Counted): void {
-  const counts = new Map<string, Record<(typeof STATES)[number], number>>()
-  for (const name of from.upstreamStats.keys()) counts.set(name, { healthy: 0, unhealthy: 0, ejected: 0 })
+  const counts = new Map<string, Record<EndpointState, number>>()
+  const none = { healthy: 0, degraded: 0, shut: 0, ejected: 0, unhealthy: 0 }
+  for (const name of from.upstreamStats.keys()) counts.set(name, { ...none })
   for (const endpoint of from.endpointStats.values()) {
     let count = counts.get(endpoint.upstream)
     if (count === undefined) {
-      count = { healthy: 0, unhealthy: 0, ejected: 0 }
+      count = { ...none }
       counts.set(endpoint.upstream, count)
     }
     count[endpoint.state] += 1

@@ -1,5 +1,8 @@
 import type { Labels } from './samples.ts'
 
+/** The worst that is said of an endpoint. */
+export type EndpointState = 'healthy' | 'degraded' | 'shut' | 'ejected' | 'unhealthy'
+
 /** What happened at one endpoint of an upstream. Owners write the fields directly. */
 export class EndpointStats {
   readonly upstream: string
@@ -20,6 +23,10 @@ export class EndpointStats {
   connectFailures: number
   /** Verdict of the active checks; true when there are none. */
   healthy: boolean
+  /** Whether the active checks say that it is degraded. */
+  degraded: boolean
+  /** Whether the breaker has it shut now. */
+  shut: boolean
   /** Whether outlier detection has it ejected now. */
   ejected: boolean
   /** Times it was ejected. */
@@ -28,6 +35,8 @@ export class EndpointStats {
   checksOk: number
   /** Active checks that failed. */
   checksFailed: number
+  /** Active checks whose failure did not count, because this process had stalled. */
+  checksDiscarded: number
 
   constructor(upstream: string, address: string) {
     this.upstream = upstream
@@ -40,14 +49,19 @@ export class EndpointStats {
     this.connectionsOpened = 0
     this.connectFailures = 0
     this.healthy = true
+    this.degraded = false
+    this.shut = false
     this.ejected = false
     this.ejections = 0
     this.checksOk = 0
     this.checksFailed = 0
+    this.checksDiscarded = 0
   }
 
-  get state(): 'healthy' | 'unhealthy' | 'ejected' {
+  get state(): EndpointState {
     if (!this.healthy) return 'unhealthy'
-    return this.ejected ? 'ejected' : 'healthy'
+    if (this.ejected) return 'ejected'
+    if (this.shut) return 'shut'
+    return this.degraded ? 'degraded' : 'healthy'
   }
 }

@@ -123,12 +123,12 @@ export const METRICS = {
   },
   pillion_upstream_limits_total: {
     type: 'counter',
-    help: 'Times endpoints reached a limit of their connections, by the key that sets it, such as http2.glitches.',
+    help: 'Times a limit of the upstream or of its connections was reached, by the key that sets it, such as limits.requests or http2.glitches.',
     labels: [...upstream, 'limit'],
   },
   pillion_upstream_endpoints: {
     type: 'gauge',
-    help: 'Endpoints known now, by state: healthy, unhealthy (active checks) or ejected (outlier detection).',
+    help: 'Endpoints known now, by state, the worst first: unhealthy (active checks), ejected (outlier detection), shut (breaker), degraded (active checks), healthy.',
     labels: [...upstream, 'state'],
   },
   pillion_upstream_requests_total: {
@@ -178,8 +178,28 @@ export const METRICS = {
   },
   pillion_upstream_health_checks_total: {
     type: 'counter',
-    help: 'Active checks of the endpoint, by result: ok or failed.',
+    help: 'Active checks of the endpoint, by result: ok, failed, or discarded (failed while this process had stalled).',
     labels: [...endpoint, 'result'],
+  },
+  pillion_upstream_degraded: {
+    type: 'gauge',
+    help: 'Whether the active checks say that the endpoint is degraded: 1 yes, 0 no.',
+    labels: endpoint,
+  },
+  pillion_upstream_shut: {
+    type: 'gauge',
+    help: 'Whether the breaker has the endpoint shut now: 1 yes, 0 no.',
+    labels: endpoint,
+  },
+  pillion_upstream_outliers_total: {
+    type: 'counter',
+    help: 'Ejections by outlier detection, by cause: consecutive, success-rate or failure-share.',
+    labels: [...upstream, 'cause'],
+  },
+  pillion_upstream_breaker_total: {
+    type: 'counter',
+    help: 'What the breaker did: shut (an endpoint), opened (one again), or trial-failed (a trial, so that it stays shut).',
+    labels: [...upstream, 'event'],
   },
   pillion_certificate_expiry_timestamp_seconds: {
     type: 'gauge',

@@ -15,7 +15,11 @@ export class UpstreamStats {
   retries: number
   /** Further attempts the retry budget did not allow. */
   retriesOverflow: number
-  /** Times a limit of a connection was reached, by the key of the configuration that sets it. */
+  /** Ejections by cause; null without outlier detection. */
+  ejections: Readonly<Record<string, number>> | null
+  /** What the breaker did, by kind; null without one. */
+  breaker: Readonly<Record<string, number>> | null
+  /** Times a limit was reached, by the key of the configuration that sets it. */
   readonly limits: BoundedCounts
 
   constructor(name: string) {
@@ -26,6 +30,8 @@ export class UpstreamStats {
     this.noHealthy = 0
     this.retries = 0
     this.retriesOverflow = 0
+    this.ejections = null
+    this.breaker = null
     this.limits = new BoundedCounts('limit', 64)
   }
 }

@@ -1,4 +1,4 @@
-import type { TimerWheel } from '../base/timer-wheel.ts'
+import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
 import type { Transport } from '../codec/transport.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import type { ClientSession, ClientSessionOwner, Protocol } from '../message/session.ts'
@@ -36,7 +36,7 @@ export interface PoolOptions extends Omit<DialOptions, 'timers'> {
 const EXPECTED_STREAMS = 100
 
 /** The connections to one endpoint, either protocol, and the requests that wait for one. */
-export class EndpointPool implements ClientSessionOwner, DialOwner {
+export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline {
   readonly #options: PoolOptions
   // HTTP/2 sessions that take new streams; a few at most, the first with capacity is used.
   readonly #shared: ClientSession[] = []
@@ -46,7 +46,10 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
   readonly #dials = new Set<Dial>()
   // HTTP/2 sessions whose SETTINGS have not come yet.
   readonly #unsettled = new Set<ClientSession>()
-  readonly #waiting = new Set<SessionWaiter>()
+  // The longest first, each with the monotonic milliseconds since when.
+  readonly #waiting = new Map<SessionWaiter, number>()
+  // For the one that waits longest.
+  readonly #patience: Timer
   // What the endpoint spoke last, where that is left to ALPN.
   #learned: Protocol | null = null
   // Streams that a connection being opened will carry.
@@ -55,6 +58,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#patience = new Timer(this, 0)
   }
 
   /** Connections, open or retired and not yet closed. */
@@ -77,20 +81,43 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
   wait(waiter: SessionWaiter): Reason | null {
     const limits = this.#options.limits
     if (this.#closed) return reasons.goaway.with('the endpoint has been removed')
-    if (limits.pending >= limits.maxPending)
-      return reasons.overflow.with(`${limits.maxPending} requests are pending`)
+    if (limits.pending >= limits.maxPending) return limits.tooManyPending()
     if (!this.#expanding() && this.#all.size === 0 && limits.connections >= limits.maxConnections) {
-      return reasons.overflow.with(`${limits.maxConnections} connections are open`)
+      return limits.tooManyConnections()
     }
     limits.pending += 1
-    this.#waiting.add(waiter)
+    if (this.#waiting.size === 0 && limits.pendingMs !== null)
+      this.#options.timers.arm(this.#patience, limits.pendingMs)
+    this.#waiting.set(waiter, this.#options.timers.now())
     this.#expand()
     return null
   }
 
   /** The waiter wants no session any more. */
   leave(waiter: SessionWaiter): void {
-    if (this.#waiting.delete(waiter)) this.#options.limits.pending -= 1
+    if (!this.#waiting.delete(waiter)) return
+    this.#options.limits.pending -= 1
+    this.#noneWaiting()
+  }
+
+  #noneWaiting(): void {
+    if (this.#waiting.size === 0) this.#options.timers.disarm(this.#patience)
+  }
+
+  /** The time of the one that waits longest is over. */
+  expired(): void {
+    const { limits, timers } = this.#options
+    const patience = limits.pendingMs ?? Number.POSITIVE_INFINITY
+    const now = timers.now()
+    for (const [waiter, since] of this.#waiting) {
+      if (now - since < patience) {
+        timers.arm(this.#patience, patience - (now - since))
+        return
+      }
+      this.#waiting.delete(waiter)
+      limits.pending -= 1
+      waiter.sessionFailed(limits.pendingTooLong())
+    }
   }
 
   /** No new requests; connections close as their last stream ends. */
@@ -173,8 +200,9 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
   }
 
   #failWaiting(reason: Reason): void {
-    const waiting = [...this.#waiting]
+    const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
+    this.#noneWaiting()
     this.#options.limits.pending -= waiting.length
     for (const waiter of waiting) waiter.sessionFailed(reason)
   }
@@ -185,12 +213,13 @@ export class EndpointPool implements ClientSessionOwner, DialOwner {
     const settled = this.#unsettled.size > 0 && this.#unsettled.delete(session)
     if (settled && session.capacity > 0) this.#share = Math.min(session.capacity, EXPECTED_STREAMS)
     if (this.#waiting.size > 0) {
-      for (const waiter of this.#waiting) {
+      for (const waiter of this.#waiting.keys()) {
         if (session.capacity === 0) break
         this.#waiting.delete(waiter)
         this.#options.limits.pending -= 1
         waiter.sessionReady(session)
       }
+      this.#noneWaiting()
       // It takes fewer than it was opened for.
       if (settled && this.#waiting.size > 0) this.#expand()
     }

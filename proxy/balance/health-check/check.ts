@@ -8,6 +8,8 @@ import type { Probe, ProbeRun } from './probe.ts'
 export interface HealthCheckOptions {
   /** From the start of a check to the start of the next, in milliseconds; 2000 is usual. */
   readonly interval: number
+  /** The same for healthy endpoints while nobody uses the upstream; default `interval`. 60000 is usual. */
+  readonly idleInterval?: number
   /** Longest time for one check, in milliseconds; 1000 is usual. Time in which this process stalled is added. */
   readonly timeout: number
   /** Failed checks in a row until a healthy endpoint is unhealthy, at least 1; 3 is usual. */
@@ -23,6 +25,18 @@ export interface CheckRuntime {
   readonly clock: Clock
   readonly wheel: TimerWheel
   readonly random: Random
+  /** Whether the upstream has been used since it was last asked; default: always. */
+  readonly busy?: () => boolean
+}
+
+/** Who decides when checks may run. */
+export interface CheckOwner {
+  /** Nobody uses the upstream. */
+  readonly idle: boolean
+  /** Whether `check` may run now; if not, its `run` is called later. */
+  admit(check: Check): boolean
+  /** A check that ran, or waited to, does so no longer. */
+  left(check: Check): void
 }
 
 const NEXT = 0
@@ -47,6 +61,7 @@ export class Check implements Deadline {
   readonly #probe: Probe
   readonly #options: HealthCheckOptions
   readonly #runtime: CheckRuntime
+  readonly #owner: CheckOwner
   readonly #next: Timer
   readonly #step: Timer
   #run: ProbeRun | null = null
@@ -56,6 +71,8 @@ export class Check implements Deadline {
   #stall = 0
   /** Results in a row: above 0 passed, below 0 failed. */
   #streak = 0
+  /** When the next is due, while it is waited for. */
+  #nextDue = 0
 
   constructor(
     endpoint: Endpoint,
@@ -63,20 +80,31 @@ export class Check implements Deadline {
     probe: Probe,
     options: HealthCheckOptions,
     runtime: CheckRuntime,
+    owner: CheckOwner,
   ) {
     this.#endpoint = endpoint
     this.#set = set
     this.#probe = probe
     this.#options = options
     this.#runtime = runtime
+    this.#owner = owner
     this.#next = new Timer(this, NEXT)
     this.#step = new Timer(this, STEP)
   }
 
   /** Makes the first check in `delay` milliseconds, at 0 at once. */
   start(delay: number): void {
-    if (delay > 0) this.#runtime.wheel.arm(this.#next, delay)
-    else this.#begin()
+    if (delay <= 0) {
+      this.#begin()
+      return
+    }
+    this.#nextDue = this.#runtime.clock.now() + delay
+    this.#runtime.wheel.arm(this.#next, delay)
+  }
+
+  /** Makes the next check in `delay` milliseconds, unless it comes sooner anyway. */
+  hasten(delay: number): void {
+    if (this.#nextDue > this.#runtime.clock.now() + delay) this.start(delay)
   }
 
   /** Ends it, with a check that is under way. */
@@ -85,6 +113,8 @@ export class Check implements Deadline {
     this.#runtime.wheel.disarm(this.#step)
     this.#run?.cancel()
     this.#run = null
+    this.#nextDue = 0
+    this.#owner.left(this)
   }
 
   expired(kind: number): void {
@@ -93,11 +123,17 @@ export class Check implements Deadline {
   }
 
   #begin(): void {
+    this.#nextDue = 0
+    if (this.#owner.admit(this)) this.run()
+  }
+
+  /** Starts the check that is due. */
+  run(): void {
     this.#startedAt = this.#runtime.clock.now()
     this.#stall = 0
     this.#stepsLeft = STEPS
     this.#armStep()
-    this.#run = this.#probe.run(this.#endpoint, (ok, detail) => this.#finish(ok, detail))
+    this.#run = this.#probe.run(this.#endpoint, (ok, detail, degraded) => this.#finish(ok, detail, degraded))
   }
 
   #armStep(): void {
@@ -123,27 +159,33 @@ export class Check implements Deadline {
     this.#stall = Math.max(this.#stall, this.#runtime.clock.now() - this.#stepDue - TIMER_SLACK)
   }
 
-  #finish(ok: boolean, detail: string): void {
+  #finish(ok: boolean, detail: string, degraded = false): void {
     // A result may be read before a timer that is overdue has fired.
     this.#noteStall()
     this.#run = null
     this.#runtime.wheel.disarm(this.#step)
+    this.#judge(ok, detail, degraded)
+    this.#schedule(this.#endpoint.lastCheckMs)
+    this.#owner.left(this)
+  }
+
+  #judge(ok: boolean, detail: string, degraded: boolean): void {
     const endpoint = this.#endpoint
-    const took = this.#runtime.clock.now() - this.#startedAt
-    this.#schedule(took)
-    endpoint.lastCheckMs = took
+    endpoint.lastCheckMs = this.#runtime.clock.now() - this.#startedAt
     if (!ok && this.#stall > this.#options.timeout / 2) {
       endpoint.checksDiscarded += 1
       endpoint.lastCheck = `not counted, as this process stalled for ${Math.round(this.#stall)} ms: ${detail}`
       return
     }
     endpoint.lastCheck = detail
-    if (ok) this.#passed(detail)
+    if (ok) this.#passed(detail, degraded)
     else this.#failed(detail)
   }
 
-  #passed(detail: string): void {
+  #passed(detail: string, degraded: boolean): void {
     const endpoint = this.#endpoint
+    // Before it is used again: one that is degraded is not to be taken for well in between.
+    this.#set.setDegraded(endpoint, degraded, `health check passed: ${detail}`)
     endpoint.checksOk += 1
     this.#streak = Math.max(0, this.#streak) + 1
     if (endpoint.health === 'unknown' || this.#streak >= this.#options.healthyAfter) {
@@ -162,8 +204,11 @@ export class Check implements Deadline {
   }
 
   #schedule(took: number): void {
-    const { interval, jitter } = this.#options
+    const { jitter } = this.#options
+    const relaxed = this.#owner.idle && this.#endpoint.health === 'healthy' && this.#streak > 0
+    const interval = relaxed ? (this.#options.idleInterval ?? this.#options.interval) : this.#options.interval
     const varied = interval * (1 + jitter * (2 * this.#runtime.random.next() - 1))
-    this.#runtime.wheel.arm(this.#next, Math.max(0, varied - took))
+    // Not at once: a failure that is found at once would be looked for without end.
+    this.start(Math.max(1, varied - took))
   }
 }

@@ -1,3 +1,5 @@
+import { tlsFailureText } from '../../../certs/tls-failure.ts'
+
 const PHRASES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused: nothing listens there',
   ECONNRESET: 'connection reset by the endpoint',
@@ -19,7 +21,7 @@ const MAX_TEXT = 200
 /** What went wrong, as a phrase for people. */
 export function failureText(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return PHRASES[code] ?? printable(error.message || code || 'unknown failure')
+  return PHRASES[code] ?? printable(tlsFailureText(error) || 'unknown failure')
 }
 
 /** Foreign text made fit for one line of a log: no control characters, at most 200 characters. */

@@ -14,7 +14,12 @@ export interface HttpProbeOptions {
   readonly path: string
   /** Status codes that mean healthy; at least one range. */
   readonly expect: readonly StatusRange[]
+  /** Status codes that mean degraded; default none. */
+  readonly degraded?: readonly StatusRange[]
 }
+
+/** In a healthy answer they mean degraded, whatever their value but `false`; the second is Envoy's. */
+const DEGRADED_FIELDS = ['x-pillion-degraded', 'x-envoy-degraded'] as const
 
 /** GET, and the status tells. Redirects are not followed. */
 export class HttpProbe implements Probe {
@@ -27,7 +32,7 @@ export class HttpProbe implements Probe {
   }
 
   run(endpoint: Endpoint, done: ProbeDone): ProbeRun {
-    const { path, expect } = this.#options
+    const { path, expect, degraded = [] } = this.#options
     const authority = this.#client.authorityOf(endpoint)
     const fields = { 'user-agent': 'pillion-health', accept: '*/*' }
     return this.#client.send(
@@ -39,8 +44,17 @@ export class HttpProbe implements Probe {
           return
         }
         const { status } = answer
-        const ok = expect.some((range) => status >= range.from && status <= range.to)
-        done(ok, ok ? `status ${status}` : `status ${status} for ${path}, expected ${rangesText(expect)}`)
+        if (isIn(degraded, status)) {
+          done(true, `status ${status}, which means degraded`, true)
+          return
+        }
+        if (!isIn(expect, status)) {
+          done(false, `status ${status} for ${path}, expected ${rangesText(expect)}`)
+          return
+        }
+        const field = DEGRADED_FIELDS.find((name) => (answer.fields[name] ?? 'false') !== 'false')
+        if (field === undefined) done(true, `status ${status}`)
+        else done(true, `status ${status}, degraded by ${field}`, true)
       },
     )
   }
@@ -52,6 +66,10 @@ export class HttpProbe implements Probe {
   close(): void {
     this.#client.close()
   }
+}
+
+function isIn(ranges: readonly StatusRange[], status: number): boolean {
+  return ranges.some((range) => status >= range.from && status <= range.to)
 }
 
 function rangesText(ranges: readonly StatusRange[]): string {

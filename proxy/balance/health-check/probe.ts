@@ -10,8 +10,11 @@ export interface ProbeRun {
   waitingFor(): string
 }
 
-/** `detail` says in a phrase what was found: the reason of a failure, or what passed. */
-export type ProbeDone = (ok: boolean, detail: string) => void
+/**
+ * `detail` says in a phrase what was found: the reason of a failure, or what passed. `degraded`: it passed, but the
+ * endpoint says that others are to be preferred.
+ */
+export type ProbeDone = (ok: boolean, detail: string, degraded?: boolean) => void
 
 /** One way to check an endpoint. Keeps no more than one connection per endpoint. */
 export interface Probe {

@@ -39,7 +39,9 @@ t.test('endpoints without a result are used, unhealthy ones are not', async (t) 
     healthy: 1,
     unhealthy: 1,
     unknown: 1,
+    degraded: 0,
     ejected: 0,
+    shut: 0,
     panic: false,
   })
 })
@@ -198,4 +200,141 @@ t.test('priorities come and go with updates', async (t) => {
   t.equal(balancer.pick(FIRST)?.priority, 0)
   set.update([endpoint(0, 1, 1)])
   t.equal(balancer.pick(FIRST)?.priority, 1)
+})
+
+/** How many of `picks` go to each endpoint. */
+function spread(balancer: Balancer, count: number, picks = 10_000): number[] {
+  const seen = new Array<number>(count).fill(0)
+  for (let i = 0; i < picks; i++) {
+    const index = (balancer.pick(FIRST) as Endpoint).index
+    seen[index] = (seen[index] as number) + 1
+  }
+  return seen.map((times) => Math.round((100 * times) / picks))
+}
+
+t.test('degraded endpoints are used only for what the others cannot carry', async (t) => {
+  const { set, balancer } = setUp(5, { panicBelow: 0 })
+  const degrade = (index: number): void => set.setDegraded(set.endpoints[index] as Endpoint, true, 'test')
+  degrade(0)
+  t.same(spread(balancer, 5), [0, 25, 25, 25, 25], 'four of five carry everything')
+  degrade(1)
+  t.same(set.counts(), {
+    total: 5,
+    usable: 5,
+    healthy: 0,
+    unhealthy: 0,
+    unknown: 5,
+    degraded: 2,
+    ejected: 0,
+    shut: 0,
+    panic: false,
+  })
+  const shares = spread(balancer, 5)
+  t.ok(
+    shares.slice(0, 2).every((share) => share >= 6 && share <= 10),
+    `${shares}: three of five carry 84 %`,
+  )
+  down(set, 2, 3, 4)
+  t.same(seen(balancer), [0, 1], 'when no other is left they carry everything')
+  t.equal(set.panic, false)
+  set.setDegraded(set.endpoints[1] as Endpoint, false, 'test')
+  t.equal(set.endpoints[1]?.degraded, false)
+  t.same(
+    set.tiers.map(({ usable }) => usable),
+    [1, 1],
+  )
+})
+
+t.test('degraded endpoints of all priorities come behind those that are well', async (t) => {
+  const set = new EndpointSet([endpoint(0, 1, 0), endpoint(1, 1, 1), endpoint(2, 1, 2)], { panicBelow: 0 })
+  const balancer = createBalancer({ policy: 'round-robin' }, set, new SeededRandom(2))
+  const [first, second, third] = set.endpoints as [Endpoint, Endpoint, Endpoint]
+  set.setDegraded(second, true, 'test')
+  set.setDegraded(first, true, 'test')
+  t.same(
+    set.tiers.map((tier) => [tier.members[0]?.priority, tier.degraded]),
+    [
+      [0, false],
+      [1, false],
+      [2, false],
+      [0, true],
+      [1, true],
+    ],
+  )
+  t.equal(balancer.pick(FIRST), third)
+  set.setHealth(third, 'unhealthy', 'test')
+  t.equal(balancer.pick(FIRST), first)
+  set.setHealth(first, 'unhealthy', 'test')
+  t.equal(balancer.pick(FIRST), second)
+})
+
+t.test('degraded tiers follow the members, and go when no member is degraded', async (t) => {
+  const { set, balancer } = setUp(3)
+  const [first] = set.endpoints as [Endpoint]
+  set.setDegraded(first, true, 'test')
+  t.equal(set.tiers.length, 2)
+  set.update(endpoints(4))
+  t.same(
+    set.tiers.map(({ usable }) => usable),
+    [3, 1],
+  )
+  t.equal(first.degraded, true)
+  set.update(endpoints(4).slice(1))
+  t.same(
+    set.tiers.map(({ usable }) => usable),
+    [3],
+  )
+  t.same(
+    seen(balancer),
+    [0, 1, 2, 3].filter((slot) => set.endpoints.some(({ index }) => index === slot)),
+  )
+  set.setDegraded(first, false, 'removed, and ignored')
+})
+
+t.test('what is degraded and out counts once, however it comes and goes', async (t) => {
+  const random = new SeededRandom(99)
+  let { set } = setUp(6)
+  for (let i = 0; i < 3000; i++) {
+    if (i % 50 === 0) set = setUp(6).set
+    const one = set.endpoints[Math.floor(random.next() * 6)] as Endpoint
+    const drawn = random.next()
+    if (drawn < 0.25) set.setDegraded(one, random.next() < 0.5, 'test')
+    else if (drawn < 0.5) set.setHealth(one, random.next() < 0.5 ? 'unhealthy' : 'healthy', 'test')
+    else if (drawn < 0.65) set.eject(one, 0, 'test')
+    else if (drawn < 0.75) set.restore(one, 0, 'test')
+    else if (drawn < 0.9) set.shutOut(one, 'test')
+    else set.reopen(one, 'test')
+    const usable = set.endpoints.filter((e) => e.health !== 'unhealthy' && !e.ejected && !e.shut)
+    t.equal(set.usable, usable.length)
+    const tiers = set.tiers.map((tier) => tier.usable)
+    const degraded = usable.filter((e) => e.degraded).length
+    if (tiers.length === 1) t.same(tiers, [usable.length])
+    else t.same(tiers, [usable.length - degraded, degraded])
+    const { unhealthy, ejected, shut } = set.counts()
+    t.same([set.unhealthy, set.ejected, set.shut], [unhealthy, ejected, shut])
+  }
+})
+
+t.test('why none is usable, by what there is', async (t) => {
+  const { set } = setUp(4)
+  t.equal(set.whyNone(), '4 endpoints')
+  down(set, 0, 1)
+  set.eject(set.endpoints[2] as Endpoint, 0, 'test')
+  set.shutOut(set.endpoints[3] as Endpoint, 'test')
+  t.equal(
+    set.whyNone(),
+    'of 4 endpoints 2 unhealthy by the checks, 1 ejected for failed requests, 1 shut by the breaker until a trial succeeds',
+  )
+  set.reopen(set.endpoints[3] as Endpoint, 'test')
+  t.equal(set.whyNone(), 'of 4 endpoints 2 unhealthy by the checks, 1 ejected for failed requests')
+})
+
+t.test('panic counts degraded endpoints among those that serve', async (t) => {
+  const { set } = setUp(4)
+  set.setDegraded(set.endpoints[0] as Endpoint, true, 'test')
+  set.setDegraded(set.endpoints[1] as Endpoint, true, 'test')
+  down(set, 2, 3)
+  t.equal(set.panic, false, 'half is enough')
+  down(set, 1)
+  t.equal(set.panic, true)
 })

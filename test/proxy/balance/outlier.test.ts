@@ -3,10 +3,21 @@ import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { FAILED, SUCCEEDED } from '../../../proxy/balance/outcome.ts'
 import { OutlierDetector, type OutlierOptions } from '../../../proxy/balance/outlier.ts'
+import { SeededRandom } from '../../../proxy/base/random.ts'
 import { endpoints } from './endpoints.ts'
 import { VirtualTime } from './virtual-time.ts'
 
-const DEFAULTS: OutlierOptions = { consecutive: 5, eject: 30_000, maxEjected: 0.5 }
+const DEFAULTS: OutlierOptions = {
+  consecutive: 5,
+  successRate: 1.9,
+  failureShare: null,
+  interval: 10_000,
+  minEndpoints: 5,
+  minRequests: 100,
+  eject: 30_000,
+  jitter: 0,
+  maxEjected: 0.5,
+}
 
 function setUp(count: number, options: Partial<OutlierOptions> = {}) {
   const time = new VirtualTime()
@@ -14,7 +25,8 @@ function setUp(count: number, options: Partial<OutlierOptions> = {}) {
   const set = new EndpointSet(endpoints(count), {
     onChange: (one, change, why) => told.push(`${one.index} ${change}: ${why}`),
   })
-  const detector = new OutlierDetector(set, { ...DEFAULTS, ...options }, time.wheel, time)
+  const random = new SeededRandom(7)
+  const detector = new OutlierDetector(set, { ...DEFAULTS, ...options }, time.wheel, time, random)
   const fail = (index: number, times = 5): void => {
     for (let i = 0; i < times; i++) detector.attemptEnded(set.endpoints[index] as Endpoint, FAILED)
   }
@@ -64,16 +76,33 @@ t.test('each further ejection is longer, up to 300 s', async (t) => {
   t.same(lengths, [30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 300, 300])
 })
 
-t.test('quiet time brings the next ejection down again', async (t) => {
-  const { time, set, fail } = setUp(2)
+t.test('each interval without ejection brings the next one down by a step', async (t) => {
+  const { time, set, fail, detector } = setUp(2)
+  detector.start()
   const first = set.endpoints[0] as Endpoint
-  for (let i = 0; i < 3; i++) {
+  for (let i = 0; i < 4; i++) {
     fail(0)
     time.pass(first.ejectedUntil - time.now() + 20)
   }
-  time.pass(60_100)
+  t.equal(first.ejectionLevel, 4, 'intervals that it is out for do not count')
+  time.pass(20_000)
   fail(0)
-  t.equal(Math.round((first.ejectedUntil - time.now()) / 1000), 60, '3 back by 2 steps, and one more')
+  t.equal(Math.round((first.ejectedUntil - time.now()) / 1000), 90, '4 back by 2 steps, and one more')
+  time.pass(first.ejectedUntil - time.now() + 20)
+  time.pass(100_000)
+  fail(0)
+  t.equal(Math.round((first.ejectedUntil - time.now()) / 1000), 30, 'and not below the first')
+})
+
+t.test('jitter makes ejections longer by up to its share, so that not all return at once', async (t) => {
+  const { time, set, fail } = setUp(40, { jitter: 0.2 })
+  const lengths: number[] = []
+  for (let i = 0; i < 20; i++) {
+    fail(i)
+    lengths.push((set.endpoints[i] as Endpoint).ejectedUntil - time.now())
+  }
+  t.ok(lengths.every((length) => length >= 30_000 && length < 36_000))
+  t.ok(Math.max(...lengths) - Math.min(...lengths) > 3000)
 })
 
 t.test('at most the share given is out, but one always may be', async (t) => {
@@ -145,3 +174,99 @@ t.test('nothing stays armed after stop, nor for removed endpoints', async (t) =>
   detector.stop()
   t.equal(time.wheel.armed, 0)
 })
+
+t.test('when the others are lost too, an ejected endpoint is better than none', async (t) => {
+  const { set, fail, ejected, told, time, detector } = setUp(3)
+  const [, second, third] = set.endpoints as [Endpoint, Endpoint, Endpoint]
+  fail(0)
+  set.setHealth(second, 'unhealthy', 'test')
+  detector.relent()
+  t.same(ejected(), [0], 'one is left')
+  set.setHealth(third, 'unhealthy', 'test')
+  detector.relent()
+  t.same(ejected(), [])
+  t.equal(set.usable, 1)
+  t.equal(told.at(-1), '0 returned: no other endpoint is usable')
+  t.equal(time.wheel.armed, 0)
+})
+
+t.test('failures in a row can be left alone', async (t) => {
+  const { fail, ejected } = setUp(3, { consecutive: null })
+  fail(0, 10_000)
+  t.same(ejected(), [])
+})
+
+/** Requests in one interval: `failures` of `results`, never so many in a row that they alone would eject. */
+function spread(detector: OutlierDetector, one: Endpoint, results: number, failures: number): void {
+  for (let i = 0; i < results; i++) {
+    const failed = Math.floor(((i + 1) * failures) / results) > Math.floor((i * failures) / results)
+    detector.attemptEnded(one, failed ? FAILED : SUCCEEDED)
+  }
+}
+
+t.test(
+  'success rate: one that fails far more than the others is out at the end of the interval',
+  async (t) => {
+    const { detector, set, time, ejected, told } = setUp(6)
+    detector.start()
+    for (const one of set.endpoints) spread(detector, one, 100, one.index === 2 ? 30 : 1)
+    time.pass(9900)
+    t.same(ejected(), [])
+    time.pass(120)
+    t.same(ejected(), [2])
+    t.match(told, [
+      '2 ejected: 70.0 % of its requests succeeded, the mean of 6 endpoints is 94.2 % and 73.6 % the least; out for 30 s',
+    ])
+    t.same(detector.causes, { consecutive: 0, 'success-rate': 1, 'failure-share': 0 })
+    time.pass(30_020)
+    t.same(ejected(), [], 'what was counted before is forgotten')
+  },
+)
+
+t.test('success rate: nobody is judged by too little', async (t) => {
+  const cases: [string, Partial<OutlierOptions>, number, number][] = [
+    ['too few endpoints', {}, 4, 100],
+    ['too few requests', {}, 6, 99],
+    ['off', { successRate: null }, 6, 100],
+    ['none may be ejected', { maxEjected: 0 }, 6, 100],
+  ]
+  for (const [name, options, count, requests] of cases) {
+    const { detector, set, time, ejected } = setUp(count, options)
+    detector.start()
+    for (const one of set.endpoints) spread(detector, one, requests, one.index === 0 ? 70 : 0)
+    time.pass(10_020)
+    t.same(ejected(), [], name)
+  }
+})
+
+t.test('success rate: a failure in a hundred is no reason, however perfect the others are', async (t) => {
+  const { detector, set, time, ejected } = setUp(10)
+  detector.start()
+  for (const one of set.endpoints) spread(detector, one, 100, one.index === 0 ? 4 : 0)
+  time.pass(10_020)
+  t.same(ejected(), [])
+  for (const one of set.endpoints) spread(detector, one, 100, one.index === 0 ? 6 : 0)
+  time.pass(10_000)
+  t.same(ejected(), [0])
+})
+
+t.test(
+  'failure share: those that fail that often are out, the worst first, whatever the others do',
+  async (t) => {
+    const options = {
+      successRate: null,
+      failureShare: 0.85,
+      minEndpoints: 1,
+      minRequests: 50,
+      consecutive: null,
+    }
+    const { detector, set, time, ejected, told } = setUp(4, options)
+    detector.start()
+    for (const [index, failures] of [84, 85, 90, 100].entries()) {
+      spread(detector, set.endpoints[index] as Endpoint, 100, failures)
+    }
+    time.pass(10_020)
+    t.same(ejected(), [2, 3], 'half of four, and not those that fail less')
+    t.match(told, [/^3 ejected: 100\.0 % of its 100 requests failed/, /^2 ejected: 90\.0 %/])
+  },
+)

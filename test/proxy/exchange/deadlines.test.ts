@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Fields } from '../../../proxy/message/fields.ts'
 import { Head } from '../../../proxy/message/head.ts'
+import { reasons } from '../../../proxy/message/reason.ts'
 import { ExchangeBench, type FakePool, type FakeStream, NOTHING_HELD } from './exchange-bench.ts'
 
 const POST = Head.request('POST', 'http', 'a.test', '/')
@@ -42,14 +43,86 @@ t.test('the time runs from the end of the request', async (t) => {
   t.match(down.heads, [{ status: 504 }])
 })
 
-t.test('without a connection: the request leaves the queue, and no endpoint is to blame', async (t) => {
-  const bench = new ExchangeBench({ timeout: 1000 })
-  for (const pool of bench.pools) pool.connected = false
+t.test(
+  'without a connection: the request leaves the queue, and the endpoint failed to connect',
+  async (t) => {
+    const bench = new ExchangeBench({ timeout: 1000 })
+    for (const pool of bench.pools) pool.connected = false
+    const down = bench.request()
+    bench.clock.advance(1030)
+    t.match(down.heads, [{ status: 504 }])
+    t.strictSame(bench.results, ['0 failed'])
+    t.strictSame(bench.held, NOTHING_HELD)
+  },
+)
+
+t.test(
+  'connections that have no room: the request leaves the queue, and that says nothing of the endpoint',
+  async (t) => {
+    for (const options of [
+      { timeout: 1000 },
+      { retry: { on: ['5xx'], perTryTimeout: 1000, attempts: 1 } },
+    ] as const) {
+      const bench = new ExchangeBench(options)
+      for (const pool of bench.pools) {
+        pool.connected = false
+        pool.connections = 1
+      }
+      const down = bench.request()
+      bench.clock.advance(1030)
+      t.match(down.heads, [{ status: 504 }])
+      t.strictSame(bench.results, [], 'neither good nor bad')
+      t.strictSame(bench.held, NOTHING_HELD)
+    }
+  },
+)
+
+t.test('waiting for room for too long: an overflow that says nothing of the endpoint', async (t) => {
+  const bench = new ExchangeBench()
+  const [pool] = bench.pools as [FakePool]
+  pool.connected = false
+  pool.connections = 1
   const down = bench.request()
-  bench.clock.advance(1030)
-  t.match(down.heads, [{ status: 504 }])
-  t.strictSame(bench.results, ['0 good'])
+  pool.fail(reasons.overflow.with('limits.pendingTimeout'))
+  t.match(down.heads, [{ status: 503 }])
+  t.strictSame(bench.results, [])
+  t.equal(bench.cluster.stats.overflow, 1)
   t.strictSame(bench.held, NOTHING_HELD)
+})
+
+t.test('what takes too long because this process stood still is not held against the endpoint', async (t) => {
+  const cases = [{ timeout: 1000 }, { retry: { on: ['5xx'], perTryTimeout: 1000, attempts: 1 } }] as const
+  for (const options of cases) {
+    const bench = new ExchangeBench(options)
+    bench.stalls.start()
+    const down = bench.request()
+    bench.clock.advance(500)
+    bench.clock.jump(2000)
+    t.match(down.heads, [{ status: 504 }])
+    t.strictSame(bench.results, [])
+    const other = bench.request()
+    bench.clock.advance(1100)
+    t.match(other.heads, [{ status: 504 }])
+    t.strictSame(bench.results, ['1 failed'], 'without a stall it is')
+    bench.stalls.stop()
+    t.strictSame(bench.held, NOTHING_HELD)
+  }
+})
+
+t.test('a connection that takes too long because this process stood still neither', async (t) => {
+  const bench = new ExchangeBench({ endpoints: 1 })
+  bench.stalls.start()
+  const [pool] = bench.pools as [FakePool]
+  pool.connected = false
+  bench.request()
+  bench.clock.jump(2000)
+  pool.fail(reasons.connectTimeout)
+  t.strictSame(bench.results, [])
+  bench.request()
+  bench.clock.advance(1000)
+  pool.fail(reasons.connectTimeout)
+  t.strictSame(bench.results, ['0 failed'])
+  bench.stalls.stop()
 })
 
 t.test('a time for each try', async (t) => {

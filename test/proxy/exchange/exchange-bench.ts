@@ -1,9 +1,13 @@
 import type { AuthorizeRule, ForwardedConfig } from '../../../config/types/listener.ts'
 import type { MatchConfig, RetryConfig } from '../../../config/types/route.ts'
+import { Breaker, type BreakerOptions } from '../../../proxy/balance/breaker.ts'
+import { CappedBalancer, EndpointCap } from '../../../proxy/balance/capped-balancer.ts'
 import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { FAILED, type Outcome } from '../../../proxy/balance/outcome.ts'
+import { TrialBalancer } from '../../../proxy/balance/trial-balancer.ts'
+import { StallWatch } from '../../../proxy/base/stall-watch.ts'
 import type { Caller } from '../../../proxy/downstream/caller.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../../proxy/exchange/cluster.ts'
@@ -108,6 +112,8 @@ export class FakePool {
   /** Why nothing can be waited for, null when it can. */
   refusal: Reason | null = null
   connected = true
+  /** Connections that are open, whatever room they have. */
+  connections = 0
   crediting = true
 
   ready(): ClientSession | null {
@@ -168,6 +174,8 @@ export interface BenchOptions {
   /** Values of `Head.tunnel` that the route opens; none by default. */
   readonly tunnels?: readonly string[]
   readonly tunnelIdleMs?: number
+  readonly breaker?: BreakerOptions
+  readonly requestsPerEndpoint?: number
   /** A real pool for every endpoint, in place of `pools`. */
   readonly pool?: EndpointPool
 }
@@ -185,6 +193,10 @@ export class ExchangeBench {
   readonly refused: Reason[] = []
   /** What outlier detection was told: `index failed`. */
   readonly results: string[] = []
+  /** With `breaker` in the options. */
+  readonly breaker: Breaker | null
+  /** Does not run until it is started. */
+  readonly stalls: StallWatch
 
   constructor(options: BenchOptions = {}) {
     const count = options.endpoints ?? 2
@@ -194,15 +206,29 @@ export class ExchangeBench {
       zone: null,
       priority: 0,
     }))
-    const set = new EndpointSet(addresses)
+    // With panic, endpoints that are shut would be used when too many are.
+    const set = new EndpointSet(addresses, options.breaker === undefined ? {} : { panicBelow: 0 })
     this.pools = addresses.map(() => new FakePool())
     const pools = addresses.map((_, i) => options.pool ?? (this.pools[i] as unknown as EndpointPool))
+    this.breaker =
+      options.breaker === undefined
+        ? null
+        : new Breaker(set, options.breaker, this.clock.timers, { next: () => 0 })
+    this.stalls = new StallWatch(() => this.clock.now(), this.clock.timers)
+    const policy = createBalancer({ policy: 'round-robin' }, set, { next: () => 0 })
+    const cap =
+      options.requestsPerEndpoint === undefined ? null : new EndpointCap(options.requestsPerEndpoint)
+    const balancer = cap === null ? policy : new CappedBalancer(policy, cap)
     this.cluster = new Cluster({
       name: 'shop',
       scheme: 'http',
       set,
-      balancer: createBalancer({ policy: 'round-robin' }, set, { next: () => 0 }),
+      balancer: this.breaker === null ? balancer : new TrialBalancer(balancer, this.breaker),
+      breaker: this.breaker,
+      stalls: this.stalls,
+      cap,
       observers: [
+        ...(this.breaker === null ? [] : [this.breaker]),
         {
           attemptEnded: (endpoint: Endpoint, outcome: Outcome) => {
             this.results.push(`${endpoint.index} ${outcome === FAILED ? 'failed' : 'good'}`)

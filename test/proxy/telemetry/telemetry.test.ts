@@ -37,6 +37,8 @@ function filled(t: Teardown, processMetrics = false): Telemetry {
   listener.localReplies.count('no-route')
   telemetry.upstream('app').retries = 3
   telemetry.upstream('app').limits.count('http2.glitches')
+  telemetry.upstream('app').ejections = { consecutive: 2 }
+  telemetry.upstream('app').breaker = { shut: 6 }
   const endpoint = telemetry.endpoint('app', '127.0.0.1:8080')
   endpoint.requests = 9
   endpoint.checksFailed = 1
@@ -69,6 +71,8 @@ t.test('what was counted is in the scrape, with exactly its labels', async (t) =
     ['pillion_local_replies_total', { ...listener, reason: 'no-route' }, 1],
     ['pillion_listener_info', { ...listener, direction: 'inbound' }, 1],
     ['pillion_upstream_retries_total', { upstream: 'app' }, 3],
+    ['pillion_upstream_outliers_total', { upstream: 'app', cause: 'consecutive' }, 2],
+    ['pillion_upstream_breaker_total', { upstream: 'app', event: 'shut' }, 6],
     ['pillion_upstream_requests_total', endpoint, 9],
     ['pillion_upstream_healthy', endpoint, 1],
     ['pillion_upstream_health_checks_total', { ...endpoint, result: 'failed' }, 1],

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { END_STREAM, type Frame, goaway, headers, OK, ping, settings } from '../../support/frames.ts'
 import { type RawPeer, RawServer } from '../../support/raw-peers.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
 import { PoolBench, type PoolBenchOptions, type PooledRequest } from './pool-bench.ts'
 
 const MAX_CONCURRENT_STREAMS = 3
@@ -95,7 +96,12 @@ t.test('the queue is bounded', async (t) => {
   const { bench, server } = await start(t, { connections: 1, pending: 2 })
   const requests = [0, 1, 2, 3].map(() => bench.request())
   t.strictSame(counts(requests), { sent: 0, waiting: 2, failed: 2, answered: 0 })
-  t.match(requests[3]?.failure, { code: 'overflow', unprocessed: true })
+  t.match(requests[3]?.failure, {
+    code: 'overflow',
+    unprocessed: true,
+    detail: 'limits.pending of upstream shop, 2 waiting for a connection; raise it, or limits.connections',
+  })
+  t.same(bench.reached, ['limits.pending', 'limits.pending'])
   await settle(await server.accept())
   t.strictSame(counts(requests), { sent: 2, waiting: 0, failed: 2, answered: 0 })
 })
@@ -185,4 +191,45 @@ t.test('a server that breaks the protocol with its first frame is not dialled fo
   )
   t.equal(other.stats.connectionsOpened, 1)
   t.equal(other.limits.pending, 0)
+})
+
+t.test('who has waited for too long waits no longer; the others do', async (t) => {
+  const clock = new VirtualClock()
+  const { bench, server } = await start(t, { connections: 1, pendingMs: 5000, timers: clock.timers })
+  const open = bench.request()
+  const peer = await server.accept()
+  peer.send(settings({ [MAX_CONCURRENT_STREAMS]: 1 }))
+  await settle(peer)
+  t.not(open.sent, null)
+  const early = bench.request()
+  clock.advance(2000)
+  const late = bench.request()
+  clock.advance(2900)
+  t.equal(early.waiting, true, 'just below the limit')
+  clock.advance(150)
+  t.match(early.failure, {
+    code: 'overflow',
+    detail: /^limits\.pendingTimeout of upstream shop, no connection was free within 5000 ms; raise it/,
+  })
+  t.equal(late.waiting, true)
+  t.equal(bench.limits.pending, 1)
+  peer.send(headers(1, OK, END_STREAM))
+  await settle(peer)
+  t.not(late.sent, null, 'served before its time is over')
+  clock.advance(10_000)
+  t.equal(late.failure, null)
+  const third = bench.request()
+  bench.pool.leave(third)
+  t.same(bench.reached, ['limits.pendingTimeout'])
+  t.equal(bench.limits.pending, 0)
+})
+
+t.test('no connection can be opened to this endpoint, because others have them all', async (t) => {
+  const { bench } = await start(t, { connections: 1 })
+  bench.limits.connections += 1
+  t.match(bench.request().failure, {
+    code: 'overflow',
+    detail: 'limits.connections of upstream shop, 1 open and none to this endpoint; raise it',
+  })
+  t.same(bench.reached, ['limits.connections'])
 })

@@ -15,6 +15,10 @@ export interface PoolBenchOptions {
   readonly port: number
   readonly connections?: number
   readonly pending?: number
+  /** Milliseconds that a request may wait; without it any time. */
+  readonly pendingMs?: number
+  /** Virtual time; by default real. */
+  readonly timers?: TimerWheel
 }
 
 /** A pool of real HTTP/2 connections to one port of loopback. */
@@ -24,9 +28,17 @@ export class PoolBench {
   readonly stats = { connections: 0, connectionsOpened: 0, connectFailures: 0 }
   readonly refused: Reason[] = []
 
-  constructor({ port, connections = 100, pending = 100 }: PoolBenchOptions) {
-    const timers = new TimerWheel(systemClock.now)
-    this.limits = new UpstreamLimits(connections, pending)
+  /** Keys of the limits that were reached. */
+  readonly reached: string[] = []
+
+  constructor(options: PoolBenchOptions) {
+    const { port, connections = 100, pending = 100, pendingMs = null } = options
+    const timers = options.timers ?? new TimerWheel(systemClock.now)
+    this.limits = new UpstreamLimits(connections, pending, {
+      upstream: 'shop',
+      pendingMs,
+      reached: (limit) => this.reached.push(limit),
+    })
     this.pool = new EndpointPool({
       host: '127.0.0.1',
       port,

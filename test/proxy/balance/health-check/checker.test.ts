@@ -256,3 +256,33 @@ t.test('stop cancels what is under way and leaves no timer', async (t) => {
   time.pass(10_000)
   t.equal(probe.started.length, 3)
 })
+
+t.test('a check may say degraded: at once, and until one says otherwise', async (t) => {
+  const { checker, probe, set, time, told, first } = setUp(2)
+  checker.start()
+  time.pass(20)
+  for (const { done } of [...probe.started]) done(true, 'status 200')
+  const next = (ok: boolean, detail: string, degraded: boolean): void => {
+    const before = probe.started.length
+    while (probe.started.slice(before).every((one) => one.endpoint !== first)) time.pass(10)
+    probe.started
+      .slice(before)
+      .find((one) => one.endpoint === first)
+      ?.done(ok, detail, degraded)
+  }
+  next(true, 'status 429, which means degraded', true)
+  t.match(first, { health: 'healthy', degraded: true, usable: true })
+  t.same(
+    set.tiers.map(({ usable }) => usable),
+    [1, 1],
+  )
+  next(false, 'status 500', false)
+  t.equal(first.degraded, true, 'a failure does not make it better')
+  next(true, 'status 200', false)
+  t.equal(first.degraded, false)
+  t.same(told.slice(2), [
+    '0 degraded: health check passed: status 429, which means degraded',
+    '0 recovered: health check passed: status 200',
+  ])
+  checker.stop()
+})

@@ -184,3 +184,32 @@ t.test('close ends the kept connections', async (t) => {
   await closed
   t.equal(socket.destroyed, true)
 })
+
+t.test('an answer may say degraded, by its status or a header', async (t) => {
+  let status = 200
+  let headers: Record<string, string> = {}
+  const server = createServer((_request, response) => response.writeHead(status, headers).end())
+  const port = await listen(t, server)
+  const options = { path: '/', expect: [{ from: 200, to: 299 }], degraded: [{ from: 429, to: 429 }] }
+  const probe = new HttpProbe(options, {})
+  t.teardown(() => probe.close())
+  const run = (): Promise<[boolean, string, boolean | undefined]> =>
+    new Promise((resolve) => {
+      probe.run(at(port), (ok, detail, degraded) => resolve([ok, detail, degraded]))
+    })
+  t.same(await run(), [true, 'status 200', undefined])
+  status = 429
+  t.same(await run(), [true, 'status 429, which means degraded', true])
+  status = 428
+  t.match(await run(), [false, /^status 428/])
+  for (const name of ['x-pillion-degraded', 'X-Envoy-Degraded']) {
+    status = 200
+    headers = { [name]: '' }
+    t.same(await run(), [true, `status 200, degraded by ${name.toLowerCase()}`, true])
+    headers = { [name]: 'false' }
+    t.same(await run(), [true, 'status 200', undefined])
+    headers = { [name]: 'true' }
+    status = 503
+    t.match(await run(), [false, /^status 503/, undefined], 'not in an answer that is not healthy')
+  }
+})

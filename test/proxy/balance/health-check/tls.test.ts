@@ -60,7 +60,7 @@ t.test('auto falls back to HTTP/1.1; h2 and gRPC insist', async (t) => {
   for (const probe of probes) {
     const result = await check(probe, at(port))
     t.equal(result.ok, false)
-    t.match(result.detail, /HTTP\/2 by ALPN|no application protocol/i)
+    t.match(result.detail, /HTTP\/2 by ALPN|no protocol in common \(ALPN\)/)
   }
 })
 
