@@ -23,7 +23,7 @@ export interface MeshOptions {
   readonly rate: number
   /** Seconds for which requests come. */
   readonly seconds: number
-  readonly outlier?: OutlierOptions
+  readonly outlier?: OutlierOptions | null
   /** Whose endpoints a sidecar prefers; without it zones make no difference. */
   readonly zone?: (sidecar: number) => string
   /** The hash of the next request's key; without it requests have none. */

@@ -22,6 +22,8 @@ export class Server {
   service: Distribution
   /** Milliseconds after which every request is answered with an error, without work; null: it works. */
   failsAfter: number | null = null
+  /** Share of the requests that end with an error when the work is done, 0 to 1. */
+  failing = 0
   readonly #time: VirtualTime
   readonly #random: Random
   readonly #waiting: Job[] = []
@@ -61,7 +63,8 @@ export class Server {
 
   #work(job: Job): void {
     this.#busy += 1
-    this.#time.in(this.service(this.#random), new Answer(job, false, this))
+    const failed = this.failing > 0 && this.#random.next() < this.failing
+    this.#time.in(this.service(this.#random), new Answer(job, failed, this))
   }
 }
 

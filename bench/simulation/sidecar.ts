@@ -36,7 +36,8 @@ export class Sidecar {
       warmUpClock: balance.slowStart ? time : null,
     })
     this.#balancer = createBalancer(balance, this.set, random, time)
-    this.#outlier = outlier === null ? null : new OutlierDetector(this.set, outlier, time.wheel, time)
+    this.#outlier = outlier === null ? null : new OutlierDetector(this.set, outlier, time.wheel, time, random)
+    this.#outlier?.start()
     const observers: AttemptObserver[] = []
     if (this.#outlier !== null) observers.push(this.#outlier)
     if (balance.policy === 'ewma') observers.push(new LatencyObserver(time, balance))

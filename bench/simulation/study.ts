@@ -51,9 +51,16 @@ export function runStudies(scale: Scale, progress: (study: Study) => void = () =
 const BEGIN = '<!-- figures: begin. Written by `npm run simulate`; do not edit. -->'
 const END = '<!-- figures: end -->'
 
+const INTRODUCTION = `How the policies compare, found by simulation: the balancers are those of the proxy, time and endpoints are simulated.
+Requests come at random moments whatever becomes of those before, every one is counted, and the same seed gives the same
+figures. \`npm run simulate\` makes them again; \`npm run simulate -- --seed 7\` shows how much is chance.
+
+![Share of requests that take longer, by policy](balancing.svg)
+`
+
 /** The page with the figures of this study in place of those that it has; they come last when it has none. */
 export function withFigures(page: string, { figures }: Study): string {
-  const text = `${BEGIN}\n\n${figures.map(figureText).join('\n')}\n${END}`
+  const text = `${BEGIN}\n\n${INTRODUCTION}\n${figures.map(figureText).join('\n')}\n${END}`
   const begin = page.indexOf(BEGIN)
   const end = page.indexOf(END)
   if (begin < 0 || end < begin) return `${page.trimEnd()}\n\n${text}\n`
