@@ -8,7 +8,7 @@ import { Http1Client } from '../support/peers/http1-client.ts'
 import { Http2Client } from '../support/peers/http2-client.ts'
 import { type Sidecar, startSidecar } from '../support/sidecar.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(400_000)
 
 const REQUESTS = 10_000
 /** In flight at a time. */
