@@ -42,6 +42,13 @@ export class Affinities {
       balancer: this.#balancer(route.subset, route.subsetFallback),
       keys: this.#keys,
       sticky: sticky === null ? null : new StickySession(sticky.cookie, set, name, key, bound),
+      // Where any other will do, nobody is missing them.
+      subset:
+        bound === null
+          ? ''
+          : Object.entries(bound)
+              .map((label) => label.join('='))
+              .join(),
     }
   }
 

@@ -21,6 +21,10 @@ export function adminSources(snapshot: Snapshot): AdminSources {
           weight: endpoint.weight,
           zone: endpoint.zone,
           priority: endpoint.priority,
+          labels: endpoint.labels,
+          warmingUp: endpoint.warmingSince >= 0,
+          // Known where the policy goes by it.
+          latencyMs: endpoint.latency < 0 ? null : endpoint.latency,
           lastCheck: endpoint.lastCheck,
           lastCheckMs: endpoint.lastCheckMs,
         })),

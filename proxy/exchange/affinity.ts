@@ -17,6 +17,8 @@ export interface Affinity {
   /** What the balancer wants to know of a request; null: nothing. */
   readonly keys: HashKeys | null
   readonly sticky: StickySession | null
+  /** The labels that endpoints need, for people, such as `version=v2`; "" for none. */
+  readonly subset: string
 }
 
 /** Bytes of a cookie that is made to hash by. */
@@ -53,6 +55,13 @@ export function firstEndpoint(exchange: Exchange, destination: Destination): End
 export function balancerOf(exchange: Exchange): Balancer {
   const destination = (exchange.verdict.target as RouteTarget).destinations[exchange.destination]
   return destination.affinity === null ? destination.cluster.balancer : destination.affinity.balancer
+}
+
+/** What a request was to be sent to, for people. */
+export function whereTo(exchange: Exchange): string {
+  const { affinity, cluster } = (exchange.verdict.target as RouteTarget).destinations[exchange.destination]
+  const subset = affinity === null ? '' : affinity.subset
+  return subset === '' ? cluster.name : `${cluster.name} with ${subset}`
 }
 
 function hashRequest(exchange: Exchange, keys: HashKeys): void {

@@ -78,14 +78,14 @@ export class Cluster {
     return this.#tooManyRequests
   }
 
-  /** The balancer found no endpoint for a first try: counts it and says why. */
-  noneToPick(): Reason {
+  /** The balancer found no endpoint for a first try to `where`: counts it and says why. */
+  noneToPick(where: string): Reason {
     if (this.cap?.full === true) {
       this.#refused('limits.requestsPerEndpoint')
       return this.#endpointsFull
     }
     this.stats.noHealthy += 1
-    return reasons.noHealthyUpstream.with(`${this.name}: ${this.set.whyNone()}`)
+    return reasons.noHealthyUpstream.with(`${where}: ${this.set.whyNone()}`)
   }
 
   #refused(limit: string): void {

@@ -3,7 +3,7 @@ import type { Endpoint } from '../balance/endpoint.ts'
 import { REUSED_CONNECTION_CLOSED } from '../codec/http1/reasons.ts'
 import { type Reason, reasons } from '../message/reason.ts'
 import { isIdempotent } from '../policy/retry.ts'
-import { balancerOf } from './affinity.ts'
+import { balancerOf, whereTo } from './affinity.ts'
 import { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
@@ -57,7 +57,7 @@ export function tryAt(exchange: Exchange, endpoint: Endpoint | null): Reason | n
     if (refusal.is(reasons.overflow)) cluster.stats.overflow += 1
     endpoint = refusal.is(reasons.overflow) ? null : nextEndpoint(exchange, endpoint)
   }
-  return exchange.reason ?? cluster.noneToPick()
+  return exchange.reason ?? cluster.noneToPick(whereTo(exchange))
 }
 
 /** The endpoint to try when `failed` has failed, null when there is none. */

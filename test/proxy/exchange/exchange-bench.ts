@@ -9,6 +9,7 @@ import { FAILED, type Outcome } from '../../../proxy/balance/outcome.ts'
 import { TrialBalancer } from '../../../proxy/balance/trial-balancer.ts'
 import { StallWatch } from '../../../proxy/base/stall-watch.ts'
 import type { Caller } from '../../../proxy/downstream/caller.ts'
+import type { Affinity } from '../../../proxy/exchange/affinity.ts'
 import { CallerContext } from '../../../proxy/exchange/caller-context.ts'
 import { Cluster } from '../../../proxy/exchange/cluster.ts'
 import { RouteTarget } from '../../../proxy/exchange/route-target.ts'
@@ -176,6 +177,8 @@ export interface BenchOptions {
   readonly tunnelIdleMs?: number
   readonly breaker?: BreakerOptions
   readonly requestsPerEndpoint?: number
+  /** What binds the route's requests to endpoints; nothing by default. */
+  readonly affinity?: (cluster: Cluster) => Affinity
   /** A real pool for every endpoint, in place of `pools`. */
   readonly pool?: EndpointPool
 }
@@ -245,7 +248,14 @@ export class ExchangeBench {
     const { retry } = options
     const target = new RouteTarget(
       'route',
-      [{ cluster: this.cluster, upTo: 1, stats: this.stats }],
+      [
+        {
+          cluster: this.cluster,
+          upTo: 1,
+          stats: this.stats,
+          affinity: options.affinity?.(this.cluster) ?? null,
+        },
+      ],
       options.timeout ?? null,
       retry ? new RetryPolicy({ on: ['5xx'], attempts: 3, perTryTimeout: null, ...retry }) : null,
       { allowed: new Set(options.tunnels ?? []), idleMs: options.tunnelIdleMs ?? null },
