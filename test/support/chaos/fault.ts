@@ -11,7 +11,7 @@ const MODES = ['fine', 'slow', 'refuse', 'cut', 'half', 'error'] as const
 /** What can be the matter with one: `kill` is SIGKILL, `hang` SIGSTOP. */
 export type Fault = 'kill' | 'hang' | Exclude<Mode, 'fine'>
 
-export const FAULTS: readonly Fault[] = ['kill', 'hang', 'slow', 'refuse', 'cut', 'error']
+export const FAULTS: readonly Fault[] = ['kill', 'hang', 'slow', 'refuse', 'cut', 'half', 'error']
 
 export function isMode(text: string): text is Mode {
   return (MODES as readonly string[]).includes(text)
