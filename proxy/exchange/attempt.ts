@@ -1,5 +1,5 @@
 import type { Endpoint } from '../balance/endpoint.ts'
-import { FAILED, type Outcome, SUCCEEDED } from '../balance/outcome.ts'
+import { FAILED, type Outcome, OVERLOADED, SUCCEEDED } from '../balance/outcome.ts'
 import { type Deadline, Timer, type TimerWheel } from '../base/timer-wheel.ts'
 import type { Added } from '../message/added.ts'
 import type { Fields } from '../message/fields.ts'
@@ -128,12 +128,15 @@ export class Attempt implements MessageSink, MessageSource, SessionWaiter, Deadl
   }
 
   /** The endpoint has done its part, well or not. */
-  settle(outcome: Outcome): void {
+  settle(judged: Outcome): void {
     if (this.released) return
     const { trial } = this
     this.trial = false
     this.release()
     const cluster = this.exchange.cluster as Cluster
+    // A sidecar that sheds load says when to come again. Callers that ejected it for that would overload the others.
+    const sheds = judged === FAILED && this.backOffMs > 0 && cluster.meshed
+    const outcome = sheds ? OVERLOADED : judged
     if (trial) cluster.breaker?.judge(this.endpoint, outcome)
     if (outcome === FAILED) this.stats.failures += 1
     const { observers } = cluster

@@ -204,3 +204,15 @@ t.test('observers hear how long an endpoint wants to be left alone', async (t) =
   quiet.upstream[3]?.receiver?.head(Head.response(200, never), null, true)
   t.strictSame(quiet.backOffs, [0, 2000, 700, 0], 'good answers ask for nothing')
 })
+
+t.test('a sidecar that sheds load and says when to come again does not count as failed', async (t) => {
+  for (const meshed of [false, true]) {
+    for (const fields of [{ 'retry-after': '2' }, {}]) {
+      const bench = new ExchangeBench({ meshed, endpoints: 1 })
+      bench.request(GET)
+      bench.upstream[0]?.receiver?.head(unavailable(fields), null, true)
+      const sheds = meshed && 'retry-after' in fields
+      t.strictSame(bench.results, [sheds ? '0 good' : '0 failed'], JSON.stringify({ meshed, fields }))
+    }
+  }
+})
