@@ -71,7 +71,10 @@ const restartSchema = kind.mapping({
       'a mapping with restarts and within',
       kind.mapping({
         restarts: kind.wholeNumber(1, 1000).prefault(5).describe('Restarts within this time.'),
-        within: kind.duration().prefault('1m').describe('The time over which they are counted.'),
+        within: kind
+          .duration()
+          .prefault('1m')
+          .describe('The time that the application ran between them; waits do not count.'),
       }),
     )
     .prefault({})

@@ -3,7 +3,7 @@ import type { RestartLimitConfig } from '../../config/types/app.ts'
 /** So many restarts within a sliding time, and no more: what comes beyond is a crash loop. */
 export class RestartLimit {
   readonly #options: RestartLimitConfig | null
-  /** Monotonic milliseconds of the last restarts, the oldest first; never more than `restarts`. */
+  /** When the last restarts were, in milliseconds, the oldest first; never more than `restarts`. */
   readonly #times: number[] = []
 
   /** `null`: no limit. */
@@ -11,7 +11,7 @@ export class RestartLimit {
     this.#options = options
   }
 
-  /** Whether one more restart is within the limit at `now`, in monotonic milliseconds; it then counts. */
+  /** Whether one more restart is within the limit at `now`, in milliseconds on a clock that never goes back; it then counts. */
   take(now: number): boolean {
     if (this.#options === null) return true
     const { restarts, within } = this.#options

@@ -30,6 +30,8 @@ export class Restarts {
   readonly #config: AppRestartConfig
   readonly #backOff: BackOff
   readonly #limit: RestartLimit
+  /** How long all runs together took, in milliseconds. */
+  #ran = 0
 
   constructor(config: AppRestartConfig, random: Random) {
     this.#config = config
@@ -37,8 +39,9 @@ export class Restarts {
     this.#limit = new RestartLimit(config.limit)
   }
 
-  /** `now` is in monotonic milliseconds. */
-  after(run: EndedRun, now: number): Verdict {
+  after(run: EndedRun): Verdict {
+    // Waits do not count: they grow until no limit within a time would ever be reached.
+    this.#ran += run.ranMs
     const { policy } = this.#config
     const code = exitCodeOf(run.exit)
     const failed = hasFailed(run)
@@ -46,7 +49,7 @@ export class Restarts {
     const exitCode = failed && code === 0 ? EXIT_FAILED : code
     if (policy === 'never' || (policy === 'on-failure' && !failed)) return { kind: 'end', exitCode }
     this.#backOff.ran(run.ranMs)
-    if (!this.#limit.take(now)) return { kind: 'crash-loop', exitCode: exitCode || EXIT_FAILED }
+    if (!this.#limit.take(this.#ran)) return { kind: 'crash-loop', exitCode: exitCode || EXIT_FAILED }
     return { kind: 'restart', wait: this.#backOff.next() }
   }
 }

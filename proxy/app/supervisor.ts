@@ -117,7 +117,7 @@ export class Supervisor implements AppProcessOwner, Deadline {
     if (asked || !hasFailed(run)) log.info(fields, `the application ${this.#lastExit}`)
     else log.error(fields, `the application ${this.#lastExit}`)
     if (this.#retired) this.#become('over')
-    else this.#goOn(run, this.#restarts.after(run, now))
+    else this.#goOn(run, this.#restarts.after(run))
     this.#gone?.()
   }
 

@@ -20,7 +20,14 @@ export function registerRunCommand(program: Command): void {
       'after',
       '\nLogs are JSON lines on standard error.\nExamples:\n  pillion run -c pillion.yaml\n  pillion run -c pillion.yaml -- node server.js',
     )
-    .action((command: string[], options: { config: string }) => run(options.config, command))
+    .action(async (command: string[], options: { config: string }) => {
+      // The parser takes words before -- as well: those are mistakes, not programs to start.
+      if (command.length === 0 || process.argv.includes('--')) return await run(options.config, command)
+      process.stderr.write(
+        `error: unexpected ${command[0]}, expected -- before the application and its arguments\n`,
+      )
+      process.exitCode = EXIT_INVALID
+    })
 }
 
 async function run(file: string, command: readonly string[]): Promise<void> {

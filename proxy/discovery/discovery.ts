@@ -34,6 +34,7 @@ export class Discovery implements SourceListener {
   #settled = false
   #waiting: (() => void)[] = []
   #toldCode = ''
+  #toldWhy = ''
   #toldAt = 0
 
   constructor(source: EndpointSource, options: DiscoveryOptions) {
@@ -82,8 +83,11 @@ export class Discovery implements SourceListener {
     stats.failures.count(code)
     this.#explain(`${this.source.subject}: ${why}`)
     const now = clock.now()
-    if (code !== this.#toldCode || now - this.#toldAt >= REMIND_MS) {
+    // Whoever mends a file wants to know what else is wrong with it; servers word the same failure in many ways.
+    const news = code !== this.#toldCode || (this.source.kind === 'file' && why !== this.#toldWhy)
+    if (news || now - this.#toldAt >= REMIND_MS) {
       this.#toldCode = code
+      this.#toldWhy = why
       this.#toldAt = now
       const kept = this.#endpoints.length
       const rest = kept === 0 ? 'there is no endpoint yet' : `${countOf(kept)} kept`

@@ -45,6 +45,13 @@ t.test('a command behind --', async (t) => {
   t.equal(wrong.stdout, '')
 })
 
+t.test('a stray word is not taken for a program', async (t) => {
+  const options = await appSidecarOptions(t, { script: '' })
+  const child = runSidecar(t, { ...options, args: ['true'] })
+  t.equal(await child.exited(), 2)
+  t.match(child.stderr, 'error: unexpected true, expected -- before the application and its arguments')
+})
+
 t.test('a program that is not there is told with its place', async (t) => {
   const options = await appSidecarOptions(t, { script: '' })
   const child = runSidecar(t, {

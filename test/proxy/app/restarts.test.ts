@@ -22,7 +22,7 @@ const error = (name: string): AppExit => ({
 const run = (exit: AppExit, blame: EndedRun['blame'] = null, ranMs = 0): EndedRun => ({ exit, blame, ranMs })
 
 const verdict = (policy: AppRestartConfig['policy'], ended: EndedRun) =>
-  new Restarts(config({ policy }), new SeededRandom(1)).after(ended, 0)
+  new Restarts(config({ policy }), new SeededRandom(1)).after(ended)
 
 const RESTART = { kind: 'restart', wait: 100 }
 
@@ -71,10 +71,22 @@ t.test('always: every end is followed by a start', async (t) => {
 
 t.test('a crash loop has the last exit code, and never 0', async (t) => {
   const restarts = new Restarts(config({ policy: 'always' }), new SeededRandom(1))
-  t.strictSame(restarts.after(run(code(1)), 0), { kind: 'restart', wait: 100 })
-  t.strictSame(restarts.after(run(code(1)), 1000), { kind: 'restart', wait: 200 })
-  t.strictSame(restarts.after(run(signal('SIGABRT')), 2000), { kind: 'crash-loop', exitCode: 134 })
-  t.strictSame(restarts.after(run(code(0)), 2000), { kind: 'crash-loop', exitCode: 1 })
-  t.strictSame(restarts.after(run(code(0)), 10_000), { kind: 'restart', wait: 400 }, 'the first one is out')
-  t.strictSame(restarts.after(run(code(0), null, 2000), 20_000), RESTART, 'a long run starts the waits anew')
+  t.strictSame(restarts.after(run(code(1))), { kind: 'restart', wait: 100 })
+  t.strictSame(restarts.after(run(code(1), null, 1000)), { kind: 'restart', wait: 200 })
+  t.strictSame(restarts.after(run(signal('SIGABRT'), null, 1000)), { kind: 'crash-loop', exitCode: 134 })
+  t.strictSame(restarts.after(run(code(0))), { kind: 'crash-loop', exitCode: 1 })
+  t.strictSame(restarts.after(run(code(0), null, 8000)), RESTART, 'a long run starts the waits anew')
+  t.strictSame(restarts.after(run(code(0))), { kind: 'crash-loop', exitCode: 1 }, 'one run was in it already')
+})
+
+t.test('a crash loop is one however long the waits are, as only runs count', async (t) => {
+  const slow = config({
+    backOff: { from: 1000, to: 30_000, jitter: 0 },
+    limit: { restarts: 5, within: 60_000 },
+  })
+  const restarts = new Restarts(slow, new SeededRandom(1))
+  const kinds = Array.from({ length: 6 }, () => restarts.after(run(code(9), null, 7000)).kind)
+  t.strictSame(kinds, [...Array(5).fill('restart'), 'crash-loop'])
+  const longer = new Restarts(slow, new SeededRandom(1))
+  for (let i = 0; i < 100; i++) t.equal(longer.after(run(code(9), null, 15_000)).kind, 'restart')
 })

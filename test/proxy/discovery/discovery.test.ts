@@ -9,13 +9,13 @@ function endpoint(host: string, weight = 1): EndpointConfig {
   return { address: { host, port: 1, text: `${host}:1` }, weight, zone: null, priority: 0, labels: {} }
 }
 
-function build(patient = true) {
+function build(patient = true, kind = 'dns') {
   const clock = new VirtualClock()
   const log: string[] = []
   const applied: string[][] = []
   const told: string[] = []
   const source = {
-    kind: 'dns',
+    kind,
     subject: 'DNS for a',
     patient,
     start() {},
@@ -95,3 +95,12 @@ t.test(
     t.strictSame(file.log, ['warn endpoints of u: DNS for a: no such file; there is no endpoint yet'])
   },
 )
+
+t.test('the next mistake in a file is told at once', async (t) => {
+  const { listener, log } = build(false, 'file')
+  listener.failed('invalid', '2:1: not YAML')
+  listener.failed('invalid', '2:1: not YAML')
+  listener.failed('invalid', '3:4: unknown key')
+  t.equal(log.length, 2)
+  t.match(log[1], /3:4: unknown key/)
+})
