@@ -5,6 +5,7 @@ import { balancerOf } from './affinity.ts'
 import type { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
+import type { HeldResponse } from './held-response.ts'
 import { openAttempt } from './next-attempt.ts'
 import { DISCARDED } from './try-again.ts'
 
@@ -61,6 +62,11 @@ export class Hedge implements Deadline {
     if (rival.begin(false) === null) return
     rival.release()
     this.leave(rival)
+  }
+
+  /** The response to a rival that is kept from the caller, null when there is none. */
+  get held(): HeldResponse | null {
+    return this.rivals.find(({ held }) => held !== null)?.held ?? null
   }
 
   /** `attempt` is out; does nothing when it is none of these. */

@@ -287,3 +287,17 @@ t.test('in any order of events: one answer, nothing held', async (t) => {
     t.ok(down.heads.length <= 1)
   }
 })
+
+t.test('a response to a rival that is held when the time is up has begun in time', async (t) => {
+  const { bench, down, second } = hedged({ hedge: { grpc: true }, timeout: 100 }, GRPC)
+  bench.clock.advance(20)
+  second.receiver?.head(Head.response(200, GRPC_FIELDS), null, false)
+  t.strictSame(down.heads, [])
+  bench.clock.advance(10)
+  bench.clock.jump(30)
+  second.receiver?.trailers(Fields.of({ 'grpc-status': '0' }))
+  t.match(down.heads, [{ status: 200 }])
+  t.equal(down.fields?.get('grpc-status'), '0')
+  t.match(bench.records, [{ code: 200, flags: '', endpoint: '10.0.0.1:2' }])
+  t.strictSame(bench.held, NOTHING_HELD)
+})
