@@ -7,7 +7,7 @@ import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 import type { HeldResponse } from './held-response.ts'
 import { openAttempt } from './next-attempt.ts'
-import { DISCARDED } from './try-again.ts'
+import { DISCARDED, MAX_ATTEMPTS } from './try-again.ts'
 
 /**
  * Further attempts at a request whose response is late, beside `Exchange.attempt`: the first good answer is the caller's.
@@ -35,7 +35,8 @@ export class Hedge implements Deadline {
     const { attempt } = exchange
     // While the next try of a request that failed waits, it is there that it will go on.
     if (attempt !== null && exchange.replayable) {
-      if (1 + this.rivals.length >= this.#policy.attempts) return
+      // Others may fail as fast as they are asked while one is silent.
+      if (1 + this.rivals.length >= this.#policy.attempts || exchange.attempts >= MAX_ATTEMPTS) return
       const cluster = exchange.cluster as Cluster
       const endpoint = this.#pick(attempt)
       if (endpoint === null || !cluster.spendRetry(exchange.context.clock.now())) return

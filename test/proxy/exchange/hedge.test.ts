@@ -301,3 +301,16 @@ t.test('a response to a rival that is held when the time is up has begun in time
   t.match(bench.records, [{ code: 200, flags: '', endpoint: '10.0.0.1:2' }])
   t.strictSame(bench.held, NOTHING_HELD)
 })
+
+t.test('ten attempts in all, however many endpoints fail beside one that is silent', async (t) => {
+  const bench = new ExchangeBench({ endpoints: 20, hedge: {}, retryBudget: 1 })
+  const down = bench.request()
+  for (let ms = 0; ms < 3000; ms += 10) {
+    bench.clock.advance(10)
+    for (const { receiver } of bench.upstream.slice(1)) receiver?.head(BAD, null, true)
+  }
+  t.equal(bench.upstream.length, 10)
+  bench.upstream[0]?.receiver?.head(OK, null, true)
+  t.strictSame(down.heads, [OK])
+  t.strictSame(bench.held, NOTHING_HELD)
+})
