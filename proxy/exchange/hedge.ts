@@ -4,6 +4,7 @@ import type { HedgePolicy } from '../policy/hedge.ts'
 import { balancerOf } from './affinity.ts'
 import type { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
+import { endLife, isOver } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
 import type { HeldResponse } from './held-response.ts'
 import { openAttempt } from './next-attempt.ts'
@@ -33,6 +34,8 @@ export class Hedge implements Deadline {
   expired(): void {
     const exchange = this.#exchange
     const { attempt } = exchange
+    // An idle connection would be taken out of its pool, and nothing be sent over it.
+    if (isOver(exchange)) return endLife(exchange)
     // While the next try of a request that failed waits, it is there that it will go on.
     if (attempt !== null && exchange.replayable) {
       // Others may fail as fast as they are asked while one is silent.

@@ -314,3 +314,27 @@ t.test('ten attempts in all, however many endpoints fail beside one that is sile
   t.strictSame(down.heads, [OK])
   t.strictSame(bench.held, NOTHING_HELD)
 })
+
+t.test('nobody is asked any more when the time of the caller is up', async (t) => {
+  const timed = Head.request(
+    'POST',
+    'http',
+    'a.test',
+    '/a.B/C',
+    Fields.of({ 'content-type': 'application/grpc', 'grpc-timeout': '60m' }),
+  )
+  const bench = new ExchangeBench({ hedge: { grpc: true } })
+  const down = bench.request(timed)
+  const [, other] = bench.pools as [FakePool, FakePool]
+  let asked = 0
+  const { ready } = other
+  other.ready = () => {
+    asked += 1
+    return ready.call(other)
+  }
+  bench.clock.jump(70)
+  t.equal(asked, 0, 'an idle connection that is handed out and not used is lost')
+  t.equal(down.heads[0]?.fields.get('grpc-status'), '4')
+  t.match(bench.records, [{ flags: 'deadline-exceeded', attempts: 1 }])
+  t.strictSame(bench.held, NOTHING_HELD)
+})
