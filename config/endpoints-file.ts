@@ -20,7 +20,7 @@ export type EndpointsResult =
 
 /** Reads and checks a file of endpoints, YAML or JSON. Whatever is wrong is in the result: nothing is thrown. */
 export function loadEndpoints(file: string): EndpointsResult {
-  const source = readSource(file, 'a list of endpoints')
+  const source = readSource(file, 'a list of endpoints', true)
   if (typeof source !== 'string') return failed([source], false)
   const document = new SourceDocument(source.replace(/^\ufeff/, ''), file, expected)
   const { data } = document

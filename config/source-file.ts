@@ -1,15 +1,18 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { fileErrorText } from './cross-checks.ts'
 import type { Problem } from './types/problem.ts'
 
 /** Largest file that is read: 4 MiB. */
 export const maxFileBytes = 4 * 1024 ** 2
 
-/** The text of a file, or why there is none. `what` completes "expected ...", such as "a configuration file". */
-export function readSource(file: string, what: string): string | Problem {
+/**
+ * The text of a file, or why there is none. `what` completes "expected ...", such as "a configuration file". `regular`:
+ * neither a pipe nor a device is read, for which everything else would have to wait.
+ */
+export function readSource(file: string, what: string, regular = false): string | Problem {
   let bytes: Buffer
   try {
-    const read = readFile(file, what)
+    const read = readFile(file, what, regular)
     if (typeof read === 'string') return problem(file, read)
     bytes = read
   } catch (error) {
@@ -24,10 +27,13 @@ export function readSource(file: string, what: string): string | Problem {
   }
 }
 
-function readFile(file: string, what: string): Buffer | string {
-  const descriptor = openSync(file, 'r')
+function readFile(file: string, what: string, regular: boolean): Buffer | string {
+  // Opening a pipe waits for whoever writes, unless told not to.
+  const descriptor = openSync(file, constants.O_RDONLY | (regular ? constants.O_NONBLOCK : 0))
   try {
-    if (fstatSync(descriptor).isDirectory()) return `it is a folder, expected ${what}`
+    const stats = fstatSync(descriptor)
+    if (stats.isDirectory()) return `it is a folder, expected ${what}`
+    if (regular && !stats.isFile()) return `it is a pipe or a device, expected a file with ${what}`
     // In steps, because a pipe or a device does not say how much will come.
     const bytes = Buffer.alloc(maxFileBytes + 1)
     let length = 0

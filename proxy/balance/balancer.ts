@@ -8,6 +8,8 @@ export interface Balancer {
    * endpoint's `active` up and down.
    */
   pick(choice: Choice): Endpoint | null
+  /** It is not asked any more: what it keeps at the endpoints goes. */
+  release?(): void
 }
 
 /** Draws by the policy before the first candidate that was not tried is taken, whatever the policy says. */

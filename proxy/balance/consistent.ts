@@ -68,6 +68,12 @@ export class ConsistentBalancer implements Balancer {
     return this.#any(hash % candidates.length, tried)
   }
 
+  release(): void {
+    this.#bound?.update([], [])
+    // Should it be asked yet, it starts anew.
+    this.#version = -1
+  }
+
   #fits(endpoint: Endpoint, tried: readonly Endpoint[]): boolean {
     if (tried.length !== 0 && tried.includes(endpoint)) return false
     return this.#bound === null || this.#bound.admits(endpoint)

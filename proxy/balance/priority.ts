@@ -67,5 +67,7 @@ export class PriorityBalancer implements Balancer {
     }
     this.#tiers = this.#source.tiers
     this.#balancers = this.#tiers.map((tier) => kept.get(tier) ?? this.#create(tier))
+    for (const tier of this.#tiers) kept.delete(tier)
+    for (const balancer of kept.values()) balancer.release?.()
   }
 }

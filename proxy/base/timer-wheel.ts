@@ -116,7 +116,7 @@ export class TimerWheel {
 
   /** Milliseconds that `timer` has left, less by up to a tick than it was given. Infinity when it is not armed. */
   left(timer: Timer): number {
-    return timer.due < 0 ? Number.POSITIVE_INFINITY : (timer.due - 1) * this.#tickMs - this.#now()
+    return timer.due < 0 ? Number.POSITIVE_INFINITY : (timer.due - 1) * this.#tickMs - this.time()
   }
 
   /** Disarms `timer`; does nothing when it is not armed. */

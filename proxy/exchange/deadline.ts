@@ -31,7 +31,8 @@ export function limitLife(exchange: Exchange): void {
 /** The request is complete: from here on its response is awaited. */
 export function limitResponse(exchange: Exchange): void {
   const timeout = exchange.verdict.target?.times.response ?? null
-  if (timeout === null || exchange.committed) return
+  // A caller that ends before its tunnel is open has made it wait from the head on already.
+  if (timeout === null || exchange.committed || exchange.timer !== null) return
   exchange.timer = new Timer(exchange, RESPONSE)
   exchange.context.timers.arm(exchange.timer, timeout)
 }
@@ -71,7 +72,7 @@ export function expire(exchange: Exchange, kind: number): void {
   if (kind === LIFE) endLife(exchange)
   else if (!exchange.committed) {
     // A response that is held back has begun in time.
-    const held = exchange.attempt?.held ?? null
+    const held = exchange.attempt?.held ?? exchange.hedge?.held ?? null
     if (held !== null) return held.passOn()
     const timeout = exchange.verdict.target?.times.response
     giveUp(exchange, reasons.timeout.with(late(exchange, `no response within ${timeout} ms (timeout)`)), true)

@@ -1,5 +1,6 @@
-import { reasons } from '../message/reason.ts'
+import { type Reason, reasons } from '../message/reason.ts'
 import type { MessageSink, MessageStream } from '../message/stream.ts'
+import type { Exchange } from './exchange.ts'
 
 /** Bytes of an answered request that are read and thrown away, so that the caller gets to read the answer. */
 const ALLOWANCE = 64 * 1024
@@ -11,12 +12,14 @@ const ANSWERED = reasons.downstreamReset.withHttp2(NO_ERROR, 'the request was an
 /** Takes the rest of a request that has been answered. */
 export class Discard implements MessageSink {
   readonly discards = true
+  readonly #exchange: Exchange
   readonly #stream: MessageStream
   #left = ALLOWANCE
   #withheld = 0
 
-  constructor(stream: MessageStream) {
-    this.#stream = stream
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+    this.#stream = exchange.down
   }
 
   head(): void {}
@@ -38,7 +41,10 @@ export class Discard implements MessageSink {
     this.#end()
   }
 
-  reset(): void {}
+  reset(reason: Reason): void {
+    // The answer to a request for a tunnel may still be under way.
+    if (!this.#exchange.done) this.#exchange.reset(reason)
+  }
 
   #end(): void {
     if (this.#withheld > 0) this.#stream.credit(this.#withheld)

@@ -12,7 +12,10 @@ const EARLIER_GRPC_FIELD = 'grpc-previous-rpc-attempts'
 const ofHttp: Fields[] = []
 const ofGrpc: Fields[] = []
 
-/** The field to add to a request after `count` such attempts, from 1 on; null when the request has it from its caller. */
+/**
+ * The field to add to `request`, as it goes upstream, after `count` such attempts, from 1 on; null when it has it from a
+ * caller that is believed.
+ */
 export function earlierAttempts(request: Head, count: number): Fields | null {
   const name = request.grpc ? EARLIER_GRPC_FIELD : EARLIER_FIELD
   if (request.fields.has(name)) return null
@@ -24,7 +27,8 @@ export function earlierAttempts(request: Head, count: number): Fields | null {
 /** What this attempt tells its endpoint that other attempts do not; null: nothing. Valid until the next call. */
 export function fieldsOfAttempt(exchange: Exchange): Fields | null {
   const left = timeLeft(exchange)
-  const earlier = exchange.earlier === 0 ? null : earlierAttempts(exchange.request, exchange.earlier)
+  const forwarded = exchange.verdict.forwarded(exchange.destination)
+  const earlier = exchange.earlier === 0 ? null : earlierAttempts(forwarded, exchange.earlier)
   if (left === null || earlier === null) return left ?? earlier
   return new Fields([...left.names, ...earlier.names], [...left.values, ...earlier.values])
 }

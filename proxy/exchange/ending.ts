@@ -74,7 +74,7 @@ export function giveUp(exchange: Exchange, reason: Reason, overdue: boolean): vo
 export function dropRequest(exchange: Exchange): void {
   const { down } = exchange
   down.source = null
-  if (!exchange.requestEnded) down.receiver = new Discard(down)
+  if (!exchange.requestEnded) down.receiver = new Discard(exchange)
   const unsent = exchange.requestBytes - exchange.credited
   exchange.credited = exchange.requestBytes
   if (unsent > 0) down.credit(unsent)

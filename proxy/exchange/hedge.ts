@@ -4,9 +4,11 @@ import type { HedgePolicy } from '../policy/hedge.ts'
 import { balancerOf } from './affinity.ts'
 import type { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
+import { endLife, isOver } from './deadline.ts'
 import type { Exchange } from './exchange.ts'
+import type { HeldResponse } from './held-response.ts'
 import { openAttempt } from './next-attempt.ts'
-import { DISCARDED } from './try-again.ts'
+import { DISCARDED, MAX_ATTEMPTS } from './try-again.ts'
 
 /**
  * Further attempts at a request whose response is late, beside `Exchange.attempt`: the first good answer is the caller's.
@@ -32,9 +34,12 @@ export class Hedge implements Deadline {
   expired(): void {
     const exchange = this.#exchange
     const { attempt } = exchange
+    // An idle connection would be taken out of its pool, and nothing be sent over it.
+    if (isOver(exchange)) return endLife(exchange)
     // While the next try of a request that failed waits, it is there that it will go on.
     if (attempt !== null && exchange.replayable) {
-      if (1 + this.rivals.length >= this.#policy.attempts) return
+      // Others may fail as fast as they are asked while one is silent.
+      if (1 + this.rivals.length >= this.#policy.attempts || exchange.attempts >= MAX_ATTEMPTS) return
       const cluster = exchange.cluster as Cluster
       const endpoint = this.#pick(attempt)
       if (endpoint === null || !cluster.spendRetry(exchange.context.clock.now())) return
@@ -61,6 +66,11 @@ export class Hedge implements Deadline {
     if (rival.begin(false) === null) return
     rival.release()
     this.leave(rival)
+  }
+
+  /** The response to a rival that is kept from the caller, null when there is none. */
+  get held(): HeldResponse | null {
+    return this.rivals.find(({ held }) => held !== null)?.held ?? null
   }
 
   /** `attempt` is out; does nothing when it is none of these. */

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../balance/endpoint.ts'
 import { type Deadline, Timer } from '../base/timer-wheel.ts'
 import { balancerOf } from './affinity.ts'
+import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
 import { tryOrAnswer } from './next-attempt.ts'
 
@@ -26,8 +27,19 @@ export class Pause implements Deadline {
   expired(): void {
     const exchange = this.#exchange
     exchange.pause = null
-    // It may have been ejected meanwhile.
-    const other = this.#next.usable ? null : balancerOf(exchange).pick(exchange)
-    tryOrAnswer(exchange, other ?? this.#next)
+    tryOrAnswer(exchange, this.#endpoint())
+  }
+
+  /** Null when there is none any more. */
+  #endpoint(): Endpoint | null {
+    const next = this.#next
+    const { cap } = this.#exchange.cluster as Cluster
+    const hasRoom = cap === null || next.active < cap.limit
+    if (next.usable && hasRoom) return next
+    const other = balancerOf(this.#exchange).pick(this.#exchange)
+    if (other !== null) return other
+    // One that was ejected meanwhile is better than none. One that is gone has no connections, its place may be another's;
+    // to one that is shut go trials only, and this would be none.
+    return hasRoom && !next.removed && !next.shut ? next : null
   }
 }

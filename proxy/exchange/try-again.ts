@@ -14,8 +14,8 @@ import { outcomeOf } from './outcome-of.ts'
 import { Pause } from './pause.ts'
 import type { RouteTarget } from './route-target.ts'
 
-/** Tries of one request, whatever the reasons. */
-const MAX_ATTEMPTS = 10
+/** Tries of one request, whatever the reasons, those beside each other included. */
+export const MAX_ATTEMPTS = 10
 /** No response is waited out for longer, in milliseconds: its caller decides better than we do. */
 const LONGEST_ASKED_MS = 10_000
 

@@ -51,7 +51,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline, Id
   readonly #dials = new Set<Dial>()
   // HTTP/2 sessions whose SETTINGS have not come yet.
   readonly #unsettled = new Set<ClientSession>()
-  // The longest first, each with the monotonic milliseconds since when.
+  // The longest first, each with the milliseconds without stalls since when.
   readonly #waiting = new Map<SessionWaiter, number>()
   // For the one that waits longest.
   readonly #patience: Timer
@@ -107,7 +107,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline, Id
     limits.pending += 1
     if (this.#waiting.size === 0 && limits.pendingMs !== null)
       this.#options.timers.arm(this.#patience, limits.pendingMs)
-    this.#waiting.set(waiter, this.#options.timers.now())
+    this.#waiting.set(waiter, this.#options.timers.time())
     this.#expand()
     return null
   }
@@ -127,7 +127,7 @@ export class EndpointPool implements ClientSessionOwner, DialOwner, Deadline, Id
   expired(): void {
     const { limits, timers } = this.#options
     const patience = limits.pendingMs ?? Number.POSITIVE_INFINITY
-    const now = timers.now()
+    const now = timers.time()
     for (const [waiter, since] of this.#waiting) {
       if (now - since < patience) {
         timers.arm(this.#patience, patience - (now - since))

@@ -216,3 +216,18 @@ for (const policy of POLICIES) {
     t.ok(Math.abs(heavy / 20_000 - 0.75) < 0.04)
   })
 }
+
+t.test('endpoints that are degraded again and again are not counted once more each time', async (t) => {
+  const { set, balancer } = setUp({ policy: 'maglev', boundedLoad: 1.5 }, endpoints(3))
+  const [first, ...others] = set.endpoints as [Endpoint, ...Endpoint[]]
+  for (let times = 0; times < 5; times++) {
+    set.setDegraded(first, true, 'test')
+    for (const one of others) set.setHealth(one, 'unhealthy', 'test')
+    t.equal(balancer.pick(withKey(1)), first)
+    for (const one of others) set.setHealth(one, 'healthy', 'test')
+    set.setDegraded(first, false, 'test')
+    set.update(endpoints(3))
+    balancer.pick(withKey(1))
+  }
+  t.ok(first.counters.length <= 2, `${first.counters.length} counters`)
+})

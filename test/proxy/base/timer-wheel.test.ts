@@ -304,3 +304,17 @@ t.test('turns by itself while something is armed, and does not keep the process 
   }
   wheel.arm(new Timer(bell, 1), 20)
 })
+
+t.test('what is left does not shrink with stalls', async (t) => {
+  const { wheel, time } = makeWheel(1000, LONGEST_TURN_MS)
+  const timer = new Timer(new Bell(), 0)
+  wheel.arm(timer, 1000)
+  time.ms += 3_600_000
+  const left = wheel.left(timer)
+  t.ok(left > 1000 - LONGEST_TURN_MS - 10 && left <= 1000 - LONGEST_TURN_MS, `${left}`)
+  wheel.advance()
+  wheel.advance()
+  const later = new Timer(new Bell(), 0)
+  wheel.arm(later, 500)
+  t.ok(wheel.left(later) > 490 && wheel.left(later) <= 500, 'nor for those that come after')
+})

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -156,3 +157,27 @@ t.test('nothing is left when it stops', async (t) => {
   t.equal(bench.reads, 1)
   t.equal(bench.clock.timers.armed, 0)
 })
+
+t.test(
+  'a folder, a pipe, a device or a loop of links in its place: nobody waits for it, the last endpoints stay',
+  async (t) => {
+    const bench = new Bench(t)
+    writeFileSync(bench.file, '- 10.0.0.1:80\n')
+    bench.start()
+    t.equal(await bench.heard(1), '10.0.0.1:80 1 0')
+    const inItsPlace: [() => void, RegExp][] = [
+      [() => mkdirSync(bench.file), /it is a folder/],
+      [() => execFileSync('mkfifo', [bench.file]), /it is a pipe or a device/],
+      [() => symlinkSync('/dev/zero', bench.file), /it is a pipe or a device/],
+      [() => symlinkSync(bench.file, bench.file), /ELOOP|link/],
+    ]
+    for (const [put, told] of inItsPlace) {
+      rmSync(bench.file, { recursive: true })
+      put()
+      const { length } = bench.said
+      await bench.heard(length + 1)
+      t.match(bench.said.at(-1), /^failed unreadable: /)
+      t.match(bench.said.at(-1), told)
+    }
+  },
+)

@@ -216,3 +216,46 @@ t.test('a sidecar that sheds load and says when to come again does not count as 
     }
   }
 })
+
+t.test('an endpoint that was chosen before the wait and cannot be used after it', async (t) => {
+  await t.test('removed', async (t) => {
+    const bench = new ExchangeBench({ retry: { on: ['5xx'] }, jitter: LONGEST })
+    const down = bench.request(GET)
+    bench.upstream[0]?.receiver?.head(unavailable(), null, true)
+    const [, chosen] = bench.cluster.set.endpoints
+    bench.cluster.set.update([])
+    ;(bench.cluster.pools as unknown[]).length = 0
+    ;(bench.cluster.endpointStats as unknown[]).length = 0
+    bench.clock.advance(100)
+    t.match(down.heads, [{ status: 503 }])
+    t.match(bench.records, [{ flags: 'no-healthy-upstream', attempts: 1 }])
+    t.equal(chosen?.active, 0)
+    t.strictSame(bench.held, NOTHING_HELD)
+  })
+  await t.test('shut by the breaker', async (t) => {
+    const breaker = { failures: 1, backOff: { from: 10_000, to: 10_000, jitter: 0 } }
+    const bench = new ExchangeBench({ retry: { on: ['5xx'] }, jitter: LONGEST, breaker })
+    const down = bench.request(GET)
+    bench.request(POST)
+    bench.pools[0]?.streams[0]?.receiver?.head(unavailable(), null, true)
+    bench.pools[1]?.streams[0]?.receiver?.head(Head.response(500), null, true)
+    bench.clock.advance(100)
+    t.equal(bench.pools[1]?.streams.length, 1, 'only a trial may go there')
+    t.match(down.heads, [{ status: 503 }])
+  })
+  await t.test('full', async (t) => {
+    const bench = new ExchangeBench({
+      endpoints: 3,
+      retry: { on: ['5xx'] },
+      jitter: LONGEST,
+      requestsPerEndpoint: 1,
+    })
+    bench.request(GET)
+    bench.pools[0]?.streams[0]?.receiver?.head(unavailable(), null, true)
+    const chosen = bench.cluster.set.endpoints[1]
+    if (chosen !== undefined) chosen.active += 1
+    bench.clock.advance(100)
+    t.equal(bench.pools[1]?.streams.length, 0)
+    t.equal(bench.pools[2]?.streams.length, 1)
+  })
+})

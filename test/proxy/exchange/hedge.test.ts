@@ -287,3 +287,54 @@ t.test('in any order of events: one answer, nothing held', async (t) => {
     t.ok(down.heads.length <= 1)
   }
 })
+
+t.test('a response to a rival that is held when the time is up has begun in time', async (t) => {
+  const { bench, down, second } = hedged({ hedge: { grpc: true }, timeout: 100 }, GRPC)
+  bench.clock.advance(20)
+  second.receiver?.head(Head.response(200, GRPC_FIELDS), null, false)
+  t.strictSame(down.heads, [])
+  bench.clock.advance(10)
+  bench.clock.jump(30)
+  second.receiver?.trailers(Fields.of({ 'grpc-status': '0' }))
+  t.match(down.heads, [{ status: 200 }])
+  t.equal(down.fields?.get('grpc-status'), '0')
+  t.match(bench.records, [{ code: 200, flags: '', endpoint: '10.0.0.1:2' }])
+  t.strictSame(bench.held, NOTHING_HELD)
+})
+
+t.test('ten attempts in all, however many endpoints fail beside one that is silent', async (t) => {
+  const bench = new ExchangeBench({ endpoints: 20, hedge: {}, retryBudget: 1 })
+  const down = bench.request()
+  for (let ms = 0; ms < 3000; ms += 10) {
+    bench.clock.advance(10)
+    for (const { receiver } of bench.upstream.slice(1)) receiver?.head(BAD, null, true)
+  }
+  t.equal(bench.upstream.length, 10)
+  bench.upstream[0]?.receiver?.head(OK, null, true)
+  t.strictSame(down.heads, [OK])
+  t.strictSame(bench.held, NOTHING_HELD)
+})
+
+t.test('nobody is asked any more when the time of the caller is up', async (t) => {
+  const timed = Head.request(
+    'POST',
+    'http',
+    'a.test',
+    '/a.B/C',
+    Fields.of({ 'content-type': 'application/grpc', 'grpc-timeout': '60m' }),
+  )
+  const bench = new ExchangeBench({ hedge: { grpc: true } })
+  const down = bench.request(timed)
+  const [, other] = bench.pools as [FakePool, FakePool]
+  let asked = 0
+  const { ready } = other
+  other.ready = () => {
+    asked += 1
+    return ready.call(other)
+  }
+  bench.clock.jump(70)
+  t.equal(asked, 0, 'an idle connection that is handed out and not used is lost')
+  t.equal(down.heads[0]?.fields.get('grpc-status'), '4')
+  t.match(bench.records, [{ flags: 'deadline-exceeded', attempts: 1 }])
+  t.strictSame(bench.held, NOTHING_HELD)
+})

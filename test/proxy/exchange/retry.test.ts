@@ -320,6 +320,10 @@ t.test('an endpoint is told of earlier attempts that may have been processed', a
   bench.upstream[0]?.receiver?.head(Head.response(500), null, true)
   t.equal(bench.upstream[1]?.addeds[0], null, 'not a second time')
   t.equal(bench.upstream[1]?.heads[0]?.fields.get(ours), '7', 'an application says it itself')
+  const inbound = new ExchangeBench({ retry: { on: ['5xx'] }, inbound: true })
+  inbound.request(Head.request('GET', 'http', 'a.test', '/', Fields.of({ [ours]: '0' })))
+  inbound.upstream[0]?.receiver?.head(Head.response(500), null, true)
+  t.equal(inbound.upstream[1]?.addeds[0]?.get(ours), '1', 'whoever is not believed keeps nothing back either')
 })
 
 t.test('when a priority has nobody left the next one is asked', async (t) => {

@@ -214,3 +214,25 @@ t.test('it is not over before what the caller sent has left', async (t) => {
   t.match(stuck.up.cancels, [{ code: 'timeout' }], 'an endpoint that takes nothing is cut')
   t.strictSame(stuck.proxy.held, NOTHING_HELD)
 })
+
+t.test('a caller that ends before the answer leaves no deadline behind', async (t) => {
+  const proxy = bench({ timeout: 1000 })
+  const down = proxy.request(CHAT, false)
+  down.receive('x', true)
+  const [up] = proxy.upstream
+  up?.receiver?.head(OPEN, null, false)
+  up?.receive('y', true)
+  t.strictSame(proxy.held, NOTHING_HELD)
+})
+
+t.test('a caller leaves while the answer that refuses its tunnel is under way', async (t) => {
+  const proxy = bench()
+  const down = proxy.request(CHAT, false)
+  const [up] = proxy.upstream
+  up?.receiver?.head(Head.response(200), null, false)
+  up?.receive('without end')
+  down.receiver?.reset(reasons.downstreamClosed)
+  t.equal(up?.cancels.length, 1)
+  t.match(proxy.records, [{ code: 499, flags: 'downstream-closed' }])
+  t.strictSame(proxy.held, NOTHING_HELD)
+})

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { LONGEST_TURN_MS, TimerWheel } from '../../../proxy/base/timer-wheel.ts'
 import { END_STREAM, type Frame, goaway, headers, OK, ping, settings } from '../../support/frames.ts'
 import { type RawPeer, RawServer } from '../../support/raw-peers.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
@@ -302,3 +303,29 @@ t.test(
     t.equal(one.bench.limits.connections, 1)
   },
 )
+
+t.test('a stall of this process is no time that a request has waited', async (t) => {
+  let now = 1000
+  const timers = new TimerWheel(() => now, 10, LONGEST_TURN_MS)
+  const { bench, server } = await start(t, { connections: 1, pendingMs: 1000, timers })
+  bench.request()
+  const peer = await server.accept()
+  peer.send(settings({ [MAX_CONCURRENT_STREAMS]: 1 }))
+  await settle(peer)
+  const run = (ms: number): void => {
+    for (const end = now + ms; now < end; ) {
+      now += 10
+      timers.advance()
+    }
+  }
+  const early = bench.request()
+  run(500)
+  const late = bench.request()
+  now += 60_000
+  timers.advance()
+  run(520)
+  t.not(early.failure, null)
+  t.equal(late.failure, null, 'it has waited for half of its time')
+  run(510)
+  t.not(late.failure, null)
+})
