@@ -28,7 +28,12 @@ export const retrySchema = kind.mapping({
     .describe(
       'HTTP statuses that a further attempt is made for, whatever the method: name only those that say that nothing was done.',
     ),
-  attempts: kind.wholeNumber(1, 10).prefault(3).describe('All attempts together, the first one counted.'),
+  attempts: kind
+    .wholeNumber(1, 10)
+    .prefault(3)
+    .describe(
+      'All attempts together, the first one counted; each at another endpoint as long as there is one.',
+    ),
   perTryTimeout: kind
     .duration()
     .optional()

@@ -60,6 +60,16 @@ export function nextEndpoint(exchange: Exchange, failed: Endpoint): Endpoint | n
   return balancer.pick(exchange)
 }
 
+/** Where every endpoint has been asked: another one than `failed` if there is any, otherwise that one again. */
+export function askAgain(exchange: Exchange, failed: Endpoint): Endpoint | null {
+  const balancer = balancerOf(exchange)
+  exchange.tried = [failed]
+  const other = balancer.pick(exchange)
+  if (other !== null) return other
+  exchange.tried = NONE_TRIED
+  return balancer.pick(exchange)
+}
+
 function mayAskAgain(reason: Reason): boolean {
   return reason.is(reasons.goaway) || reason.is(reasons.refusedStream) || reason.is(REUSED_CONNECTION_CLOSED)
 }

@@ -9,7 +9,7 @@ import { isIdempotent } from '../policy/retry.ts'
 import type { Attempt } from './attempt.ts'
 import type { Cluster } from './cluster.ts'
 import type { Exchange } from './exchange.ts'
-import { nextEndpoint, tryOrAnswer } from './next-attempt.ts'
+import { askAgain, nextEndpoint, tryOrAnswer } from './next-attempt.ts'
 import { outcomeOf } from './outcome-of.ts'
 import { Pause } from './pause.ts'
 import type { RouteTarget } from './route-target.ts'
@@ -56,7 +56,9 @@ export function retryResponse(
   // A call is to wait exactly as long as it is told to (gRFC A6), others at least so long.
   const exact = exchange.request.grpc && grpcPushback(fields) !== NOT_ASKED
   const wait = exact ? asked : Math.max(0, asked) + policy.backOff.delay(exchange.attempts)
-  const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
+  if (!mayWait(exchange, wait)) return false
+  const failed = attempt.endpoint
+  const next = nextEndpoint(exchange, failed) ?? askAgain(exchange, failed)
   if (next === null || !spendRetry(exchange)) return false
   exchange.earlier += 1
   attempt.backOffMs = quietFor(asked)
@@ -95,9 +97,13 @@ function discard(exchange: Exchange, attempt: Attempt, outcome: Outcome, end: bo
 export function retryFailure(exchange: Exchange, attempt: Attempt, reason: Reason): boolean {
   if (exchange.attempts >= MAX_ATTEMPTS || !exchange.replayable || !mayTryAgain(exchange, reason))
     return false
-  const wait = waitAfter(exchange, reason)
-  const next = mayWait(exchange, wait) ? nextEndpoint(exchange, attempt.endpoint) : null
-  if (next === null || !(isFree(exchange, reason) || spendRetry(exchange))) return false
+  const failed = attempt.endpoint
+  const other = nextEndpoint(exchange, failed)
+  const next = other ?? (isAskedFor(exchange, reason) ? askAgain(exchange, failed) : null)
+  // What only moves costs nothing; whoever failed is given time, and paid for.
+  const wait = other === null ? backOffOf(exchange).delay(exchange.attempts) : waitAfter(exchange, reason)
+  if (next === null || !mayWait(exchange, wait)) return false
+  if (!(other !== null && isFree(exchange, reason)) && !spendRetry(exchange)) return false
   if (!reason.unprocessed) exchange.earlier += 1
   goOn(exchange, next, wait, reason.code)
   return true
@@ -133,9 +139,11 @@ export function quietFor(asked: number): number {
 function waitAfter(exchange: Exchange, reason: Reason): number {
   // The request only moves to where it can be taken. Streams refused again and again are how overload shows.
   const moves = isAlwaysSafe(exchange, reason) && (!reason.is(reasons.refusedStream) || exchange.attempts < 2)
-  if (moves) return 0
-  const backOff = exchange.verdict.target?.retry?.backOff ?? USUAL_BACK_OFF
-  return backOff.delay(exchange.attempts)
+  return moves ? 0 : backOffOf(exchange).delay(exchange.attempts)
+}
+
+function backOffOf(exchange: Exchange): BackOff {
+  return exchange.verdict.target?.retry?.backOff ?? USUAL_BACK_OFF
 }
 
 /** Whether `wait` milliseconds from now there is time left for another try. */
@@ -149,7 +157,11 @@ function mayWait(exchange: Exchange, wait: number): boolean {
 function mayTryAgain(exchange: Exchange, reason: Reason): boolean {
   // What cannot be written for one endpoint cannot be written for another.
   if (reason.is(reasons.overflow) || reason.is(reasons.badRequest)) return false
-  if (isAlwaysSafe(exchange, reason)) return true
+  return isAlwaysSafe(exchange, reason) || isAskedFor(exchange, reason)
+}
+
+/** Whether the route wants another try for `reason`. */
+function isAskedFor(exchange: Exchange, reason: Reason): boolean {
   const policy = exchange.verdict.target?.retry ?? null
   return policy !== null && exchange.attempts < policy.attempts && policy.onFailure(reason, exchange.request)
 }

@@ -195,8 +195,9 @@ t.test('a response that began in time is not late for being held', async (t) => 
   }
 })
 
-t.test('when no other endpoint is there the answer is passed on', async (t) => {
+t.test('when the budget of retries is used up the answer is passed on', async (t) => {
   const { bench, down, first } = begin({ endpoints: 1 })
+  while (bench.cluster.spendRetry(bench.clock.now()));
   first.receiver?.head(HEAD, null, false)
   first.receive(message(4))
   first.receiver?.trailers(UNAVAILABLE)

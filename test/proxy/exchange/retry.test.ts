@@ -96,13 +96,57 @@ t.test('a response that the route wants tried again is dropped, body and all', a
   t.strictSame(bench.held, NOTHING_HELD)
 })
 
-t.test('an answer is better than none: with no other endpoint it is passed on', async (t) => {
+t.test('an answer is better than none: when every endpoint is gone it is passed on', async (t) => {
   const bench = new ExchangeBench({ endpoints: 1, retry: { on: ['5xx'] } })
   const down = bench.request(GET)
+  bench.cluster.set.update([])
   bench.upstream[0]?.receiver?.head(Head.response(503), null, false)
   t.match(down.heads, [{ status: 503 }])
   bench.upstream[0]?.receive('sorry', true)
   t.equal(down.body, 'sorry')
+})
+
+t.test('where the route asks for more attempts than there are endpoints, they are asked again', async (t) => {
+  await t.test('the only one, after a wait', async (t) => {
+    const bench = new ExchangeBench({ endpoints: 1, retry: { on: ['5xx'] }, jitter: 0.999 })
+    const down = bench.request(GET)
+    for (let i = 0; i < 3; i++) {
+      t.equal(bench.upstream.length, i + 1)
+      bench.upstream[i]?.receiver?.head(Head.response(503 - i), null, true)
+      if (i < 2) t.strictSame(down.heads, [])
+      bench.clock.advance(100)
+    }
+    t.match(down.heads, [{ status: 501 }])
+    t.match(bench.records, [{ attempts: 3, code: 501 }])
+    t.strictSame(bench.held, NOTHING_HELD)
+  })
+  await t.test('two in turns', async (t) => {
+    const bench = new ExchangeBench({ endpoints: 2, retry: { on: ['reset'], attempts: 4 } })
+    bench.request(GET)
+    for (let i = 0; i < 4; i++) streams(bench)[i % 2]?.receiver?.reset(reasons.upstreamReset)
+    t.strictSame(bench.results, ['0 failed', '1 failed', '0 failed', '1 failed'])
+    t.match(bench.records, [{ attempts: 4, code: 503 }])
+    t.strictSame(bench.held, NOTHING_HELD)
+  })
+  await t.test('after a wait and from the budget also when nothing was processed', async (t) => {
+    const bench = new ExchangeBench({ endpoints: 1, retry: { on: ['connect-failure'] }, jitter: 0.999 })
+    const down = bench.request(POST)
+    bench.upstream[0]?.receiver?.reset(reasons.connectFailure)
+    t.equal(bench.upstream.length, 1, 'it waits')
+    bench.clock.advance(100)
+    t.equal(bench.upstream.length, 2)
+    while (bench.cluster.spendRetry(bench.clock.now()));
+    bench.upstream[1]?.receiver?.reset(reasons.connectFailure)
+    t.match(down.heads, [{ status: 503 }])
+    t.strictSame(bench.held, NOTHING_HELD)
+  })
+  await t.test('not without being asked to', async (t) => {
+    const bench = new ExchangeBench({ endpoints: 1 })
+    const down = bench.request(GET)
+    bench.upstream[0]?.receiver?.reset(reasons.connectFailure)
+    t.match(down.heads, [{ status: 503 }])
+    t.equal(bench.upstream.length, 1)
+  })
 })
 
 t.test('a gRPC status in a head alone', async (t) => {

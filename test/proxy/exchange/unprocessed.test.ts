@@ -96,7 +96,7 @@ t.test('not when an earlier attempt may have been processed', async (t) => {
   const bench = new ExchangeBench({
     inbound: true,
     caller: { principal: WEB, tls: true },
-    retry: { on: ['reset'] },
+    retry: { on: ['reset'], attempts: 2 },
   })
   const down = bench.request()
   bench.upstream[0]?.receiver?.reset(reasons.upstreamReset)
