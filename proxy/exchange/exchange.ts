@@ -168,6 +168,8 @@ export class Exchange implements MessageSink, Deadline, Choice {
   /** Once the request is complete, another endpoint may be asked when this one is late. */
   #armHedge(policy: HedgePolicy): void {
     if (this.committed || this.done || !this.replayable || !policy.allows(this.request)) return
+    // Another endpoint does not know the session, may say so faster, and would have it from then on.
+    if (this.stuckTo !== null && this.stuckTo === this.endpoint) return
     const { delay } = policy
     if (delay >= 0) this.hedge = new Hedge(this, policy, delay)
   }

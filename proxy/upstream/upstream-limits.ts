@@ -28,6 +28,8 @@ export class UpstreamLimits {
   /** Requests that wait for a connection. */
   pending = 0
   readonly #pools: IdleConnections[] = []
+  // Where each stands among them: thousands may leave at once.
+  readonly #places = new Map<IdleConnections, number>()
   #next = 0
   readonly #reached: (limit: string) => void
   // Made once: refusing has to cost next to nothing.
@@ -54,12 +56,18 @@ export class UpstreamLimits {
   }
 
   join(pool: IdleConnections): void {
+    this.#places.set(pool, this.#pools.length)
     this.#pools.push(pool)
   }
 
   leave(pool: IdleConnections): void {
-    const at = this.#pools.indexOf(pool)
-    if (at >= 0) this.#pools.splice(at, 1)
+    const at = this.#places.get(pool)
+    if (at === undefined) return
+    this.#places.delete(pool)
+    const last = this.#pools.pop() as IdleConnections
+    if (last === pool) return
+    this.#pools[at] = last
+    this.#places.set(last, at)
   }
 
   /**

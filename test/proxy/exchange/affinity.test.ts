@@ -281,3 +281,17 @@ t.test('a session of a route keeps its upstream, whatever the weights', async (t
   t.same(choose(true, {}), { chosen: [0, 1], stuckTo: null })
   t.same(choose(false, { cookie }).chosen, [0, 1], 'sessions of the upstreams come after their choice')
 })
+
+t.test('a session whose endpoint is late is not handed to another', async (t) => {
+  const bench = sticking({ hedge: {} })
+  const first = bench.request(get())
+  const at = serve(bench)
+  const down = bench.request(get({ cookie: pairOf(first) }))
+  bench.clock.advance(500)
+  t.equal(bench.upstream.length, 1)
+  t.equal(serve(bench), at)
+  t.equal(cookieOf(down), '', 'it stays where it is')
+  bench.request(get())
+  bench.clock.advance(100)
+  t.equal(bench.upstream.length, 2, 'who has no session yet may be answered by any')
+})
