@@ -316,10 +316,10 @@ export class Exchange implements MessageSink, Deadline, Choice {
       return
     }
     this.reason = reason
-    // A request that cannot be sent as it is says nothing of the endpoint, good or bad.
-    if (reason.is(reasons.badRequest)) attempt.release()
+    // A request that cannot be sent as it is, or that nobody looked at, says nothing of the endpoint, good or bad.
+    if (reason.is(reasons.badRequest) || reason.is(reasons.goaway)) attempt.release()
     else if (reason.is(reasons.connectTimeout) || reason.is(reasons.overflow)) attempt.overdue()
-    else attempt.settle(reason.is(reasons.goaway) ? SUCCEEDED : FAILED)
+    else attempt.settle(FAILED)
     if (reason.is(reasons.overflow)) (this.cluster as Cluster).stats.overflow += 1
     if (this.committed) breakOff(this, reason)
     else if (this.attempt !== null) passOver(this, attempt, !reason.unprocessed)

@@ -63,6 +63,15 @@ t.test('a caller that leaves says nothing: the next request is the trial', async
   t.equal(goesTo(bench)[0], 0)
 })
 
+t.test('an endpoint that goes away and looked at nothing: the next request is the trial', async (t) => {
+  const bench = withTrialDue()
+  const [first, trial] = goesTo(bench)
+  t.equal(first, 0)
+  trial.receiver?.reset(reasons.goaway)
+  t.equal(bench.cluster.set.shut, 1, 'that is no success')
+  t.equal(goesTo(bench)[0], 0)
+})
+
 t.test('what was under way before has no say', async (t) => {
   const bench = new ExchangeBench({ endpoints: 2, breaker: BREAKER })
   const earlier = [0, 1, 2, 3, 4, 5].map(() => goesTo(bench)).filter(([at]) => at === 0)
