@@ -15,8 +15,8 @@ export interface MessageWatch {
   aborted(why: string): void
 }
 
-/** Three as the route says, and some that were always safe. */
-const MOST_TRIES = 6
+/** Ten in all, whatever the reasons: three as the route says, some that were always safe, and those beside others. */
+const MOST_TRIES = 10
 
 /** One try as its endpoint sees it. */
 export class Try implements MessageWatch {

@@ -35,7 +35,7 @@ const UPSTREAMS = SPOKEN.map(
     protocol: ${spoken}
     endpoints: [${ENDPOINTS[spoken].map((port) => `"127.0.0.1:${port}"`).join(', ')}]
     timeouts: { connect: CONNECT }
-    limits: { connections: CONNECTIONS, pending: 30, retryBudget: 50% }`,
+    limits: { connections: CONNECTIONS, pending: 30, pendingTimeout: PATIENCE, retryBudget: 50% }`,
 )
 const CONFIG = `service: storm
 admin: off
@@ -105,6 +105,7 @@ export class Storm {
     const churn = (options.churn ?? 0) > 0
     // Requests cannot wait for a connection to an endpoint that never had one, when there may be no more of them.
     const yaml = CONFIG.replaceAll('TIMEOUT', calm ? 'off' : '2s')
+      .replaceAll('PATIENCE', calm ? 'off' : '5s')
       .replaceAll('RETRY', calm ? PATIENT_RETRY : RETRY)
       .replaceAll('HEDGE', calm ? PATIENT_HEDGE : HEDGE)
       .replaceAll('CONNECTIONS', churn ? '100' : '12')
