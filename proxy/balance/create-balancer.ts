@@ -1,3 +1,4 @@
+import type { BalancePolicy } from '../../config/types/upstream.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { type Random, systemRandom } from '../base/random.ts'
 import type { Balancer } from './balancer.ts'
@@ -11,15 +12,6 @@ import { RoundRobinBalancer } from './round-robin.ts'
 import { SlowStart, type SlowStartOptions } from './slow-start.ts'
 import type { Tier, TierSource } from './tier.ts'
 import { WeightedBalancer } from './weighted.ts'
-
-export type BalancePolicy =
-  | 'round-robin'
-  | 'weighted'
-  | 'random'
-  | 'least-request'
-  | 'ewma'
-  | 'ring-hash'
-  | 'maglev'
 
 /** A policy, and the options of it; those of others have no effect. */
 export interface BalanceOptions extends LeastRequestOptions, EwmaOptions, RingHashOptions {

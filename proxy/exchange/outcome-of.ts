@@ -8,7 +8,7 @@ const GRPC_FAILURES: ReadonlySet<number> = new Set([2, DEADLINE_EXCEEDED, 13, 14
 
 /** What a complete response says of its endpoint. `grpcStatus` is -1 when there is none. */
 export function outcomeOf(status: number, grpcStatus: number): Outcome {
-  if (status >= 500 || GRPC_FAILURES.has(grpcStatus)) return FAILED
+  if (status >= 500 || (grpcStatus > 0 && GRPC_FAILURES.has(grpcStatus))) return FAILED
   return status === 429 || grpcStatus === RESOURCE_EXHAUSTED ? OVERLOADED : SUCCEEDED
 }
 

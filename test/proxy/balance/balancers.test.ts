@@ -1,11 +1,8 @@
 import t, { type Test } from 'tap'
+import type { BalancePolicy } from '../../../config/types/upstream.ts'
 import { AliasTable } from '../../../proxy/balance/alias-table.ts'
 import type { Balancer } from '../../../proxy/balance/balancer.ts'
-import {
-  type BalanceOptions,
-  type BalancePolicy,
-  createBalancer,
-} from '../../../proxy/balance/create-balancer.ts'
+import { type BalanceOptions, createBalancer } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint, EndpointOptions } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { SeededRandom } from '../../../proxy/base/random.ts'

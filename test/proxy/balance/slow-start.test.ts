@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type BalancePolicy, createBalancer } from '../../../proxy/balance/create-balancer.ts'
+import type { BalancePolicy } from '../../../config/types/upstream.ts'
+import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import { SlowStart, type SlowStartOptions } from '../../../proxy/balance/slow-start.ts'

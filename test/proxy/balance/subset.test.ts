@@ -1,6 +1,7 @@
 import t from 'tap'
+import type { BalancePolicy } from '../../../config/types/upstream.ts'
 import type { Balancer } from '../../../proxy/balance/balancer.ts'
-import { type BalancePolicy, createBalancer } from '../../../proxy/balance/create-balancer.ts'
+import { createBalancer } from '../../../proxy/balance/create-balancer.ts'
 import type { Endpoint, EndpointOptions } from '../../../proxy/balance/endpoint.ts'
 import { EndpointSet } from '../../../proxy/balance/endpoint-set.ts'
 import type { Labels } from '../../../proxy/balance/labels.ts'
